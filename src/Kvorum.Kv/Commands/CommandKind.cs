@@ -1,0 +1,27 @@
+namespace Kvorum.Kv;
+
+/// <summary>Numbers of commands in the log. Stable, never reused.</summary>
+public enum CommandKind : byte
+{
+    Put = 1,
+    Append = 2,
+    DeleteRange = 3,
+    Txn = 4,
+    Compact = 5,
+    ExpireSessions = 6,
+}
+
+/// <summary>Bits of a command's flags byte; which bits a kind may carry is in docs/formats.md.</summary>
+[Flags]
+internal enum CommandFlags : byte
+{
+    None = 0,
+
+    /// <summary>A session stamp follows the envelope's three fixed bytes.</summary>
+    Session = 1,
+
+    ReturnPrevious = 2,
+
+    /// <summary>A lease id stands first in the body.</summary>
+    Lease = 4,
+}

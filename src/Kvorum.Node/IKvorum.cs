@@ -1,0 +1,124 @@
+using Kvorum.Kv;
+
+namespace Kvorum.Node;
+
+/// <summary>How fresh a read must be.</summary>
+public enum Consistency
+{
+    /// <summary>Sees every write acknowledged before the read began, on any node (thesis §6.4).</summary>
+    Linearizable = 0,
+
+    /// <summary>What this node has applied; may be old, needs no quorum.</summary>
+    Local = 1,
+}
+
+/// <summary>A node's in-process API: what the network front ends use and embedders inject. Thread-safe.</summary>
+public interface IKvorum
+{
+    /// <summary>A consistent picture of this node, at most one tick old.</summary>
+    NodeStatus Status { get; }
+
+    /// <summary>Proposes a command, on any node, and waits until it is committed and applied on this node.</summary>
+    /// <param name="timeout">
+    /// How long to wait; after it the outcome is unknown unless nothing had been proposed yet.
+    /// </param>
+    /// <param name="cancel">Stops waiting; it does not withdraw the command.</param>
+    /// <exception cref="ArgumentException">
+    /// A key is empty, or a key, value or the whole command passes <see cref="KvLimits"/>.
+    /// </exception>
+    /// <exception cref="NoLeaderException">No leader within the timeout; nothing was proposed.</exception>
+    /// <exception cref="OverloadedException">The inbox is full; nothing was proposed.</exception>
+    /// <exception cref="ProposalDroppedException">A change of leader dropped it; no effect.</exception>
+    /// <exception cref="OutcomeUnknownException">Timed out, or the leader was lost, after proposing.</exception>
+    /// <exception cref="NodeStoppedException">The node is stopping; nothing was proposed.</exception>
+    Task<CommandResult> ProposeAsync(Command command, TimeSpan timeout, CancellationToken cancel);
+
+    /// <summary>Runs a query on this node's state.</summary>
+    /// <exception cref="ReadTimeoutException">Linearizable only: no quorum confirmed it in time.</exception>
+    /// <exception cref="OverloadedException">The inbox is full.</exception>
+    /// <exception cref="NodeStoppedException">The node is stopping.</exception>
+    Task<RangeResult> ReadAsync(RangeQuery query, Consistency consistency, TimeSpan timeout, CancellationToken cancel);
+}
+
+/// <summary>
+/// What a node is at the moment. Numbers as in status.md's terms; log indexes and terms as plain numbers.
+/// </summary>
+public enum NodeRole
+{
+    Follower = 0,
+    PreCandidate = 1,
+    Candidate = 2,
+    Leader = 3,
+    Stopped = 4,
+}
+
+/// <summary>A consistent picture of a node.</summary>
+public sealed record NodeStatus
+{
+    public required ulong ClusterId { get; init; }
+
+    public required ulong Node { get; init; }
+
+    public required string Name { get; init; }
+
+    public required ulong Incarnation { get; init; }
+
+    public required NodeRole Role { get; init; }
+
+    public required ulong Term { get; init; }
+
+    /// <summary>Null while none is known.</summary>
+    public required ulong? Leader { get; init; }
+
+    public required ulong CommitIndex { get; init; }
+
+    public required ulong AppliedIndex { get; init; }
+
+    public required ulong LastLogIndex { get; init; }
+
+    public required ulong LastLogTerm { get; init; }
+
+    /// <summary>The entry just before the first in the log.</summary>
+    public required ulong LogStartIndex { get; init; }
+
+    public required long Revision { get; init; }
+
+    public required long CompactedRevision { get; init; }
+
+    public required long KeyCount { get; init; }
+
+    /// <summary>Bytes held by the storage engine.</summary>
+    public required long EngineBytes { get; init; }
+
+    /// <summary>Bytes of log segments on disk.</summary>
+    public required long WalBytes { get; init; }
+
+    public required int SessionCount { get; init; }
+
+    /// <summary>
+    /// Hash over all effects up to <see cref="StateHashIndex"/>: equal on every node at an equal index.
+    /// </summary>
+    public required ulong StateHash { get; init; }
+
+    public required ulong StateHashIndex { get; init; }
+
+    /// <summary>Leader: a majority answered within an election timeout. Others: a leader is heard.</summary>
+    public required bool HasQuorum { get; init; }
+
+    /// <summary>False when this node's directory replaced an older one: it neither votes nor counts.</summary>
+    public required bool MayVote { get; init; }
+
+    /// <summary>Why the node stopped by itself; null while it runs.</summary>
+    public required string? StopReason { get; init; }
+
+    public required IReadOnlyList<MemberStatus> Members { get; init; }
+}
+
+/// <summary>A member of the cluster as this node sees it.</summary>
+/// <param name="IsConnected">There is a working connection (true for the node itself).</param>
+/// <param name="MayVote">False when its directory was replaced.</param>
+/// <param name="Match">Leader only: last index known to be durable there; else 0.</param>
+/// <param name="Next">Leader only: next index to send; else 0.</param>
+/// <param name="State">Leader only: "probe", "replicate" or "snapshot"; else empty.</param>
+public readonly record struct MemberStatus(
+    ulong Node, bool IsVoter, bool IsConnected, bool MayVote, ulong Match, ulong Next, string State);

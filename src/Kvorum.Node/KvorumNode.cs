@@ -1,0 +1,479 @@
+using System.Security.Cryptography;
+using Kvorum.Kv;
+using Kvorum.Raft;
+using Kvorum.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace Kvorum.Node;
+
+/// <summary>One node: opens its directory, runs its replica, talks to its peers through a transport.</summary>
+/// <remarks>
+/// Four workers: the replica (decides), the log writer (makes durable), the applier (changes the state), and the
+/// snapshot worker (slow file work). They talk through queues and never wait for one another.
+/// </remarks>
+public sealed class KvorumNode : IKvorum, IAsyncDisposable
+{
+    private const string Asked = "it was asked to stop";
+    private const string ByItself = "the node stopped by itself";
+
+    private readonly NodeOptions _options;
+    private readonly ITransport _transport;
+    private readonly IExecutor _executor;
+    private readonly ILogger _logger;
+    private readonly NodeRecovery _recovery;
+    private readonly RaftNode _raft;
+    private readonly ReplicaInbox _inbox;
+    private readonly PendingProposals _pendingProposals = new();
+    private readonly PendingReads _pendingReads = new();
+    private readonly ProposalDesk _proposals;
+    private readonly ReadDesk _reads;
+    private readonly LogWriter _writer;
+    private readonly Applier _applier;
+    private readonly SnapshotWorker _snapshots;
+    private readonly LogCompactor _compactor;
+    private readonly Replica _replica;
+    private readonly FlightRecorder _recorder = new();
+    private readonly PeerLedger _ledger;
+    private readonly IWorker _replicaWorker;
+    private readonly IWorker _writerWorker;
+    private readonly IWorker _applierWorker;
+    private readonly IWorker _snapshotWorker;
+    private readonly TimeProvider _time;
+    private readonly StatusBoard _board;
+    private readonly ReadableEngine _readable;
+    private readonly Lock _failing = new();
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly long _ticksPerSecond;
+    private volatile bool _isStarted;
+    private Exception? _failure;
+    private int _isStopping;
+
+    private KvorumNode(
+        NodeOptions options, NodeRecovery recovery, ITransport transport, IExecutor executor, TimeProvider time, ulong seed,
+        ILogger logger)
+    {
+        _options = options;
+        _recovery = recovery;
+        _transport = transport;
+        _executor = executor;
+        _time = time;
+        _logger = logger;
+        _ticksPerSecond = Math.Max(1, TimeSpan.TicksPerSecond / options.TickInterval.Ticks);
+        Gate = new PeerGate(this);
+
+        var machine = recovery.Machine;
+        _readable = new ReadableEngine(machine.Engine);
+        var raftOptions = RaftOptionsOf(options, seed);
+        var applied = recovery.State.Snapshot?.LastIncluded ?? EntryId.Start;
+        _raft = new RaftNode(raftOptions, recovery.State);
+        _inbox = new ReplicaInbox(options.InboxMax, options.InboxBytesMax);
+        _proposals = new ProposalDesk(
+            _inbox, _pendingProposals, new Completions(executor, _readable), Metrics, raftOptions.ProposalsMax,
+            seed >> 1);
+        _reads = new ReadDesk(_pendingReads, new Completions(executor, _readable), Metrics, seed >> 1);
+        _compactor = new LogCompactor(
+            options.SnapshotLogBytes, (long)(recovery.State.Snapshot?.Length ?? 0), recovery.State.Entries.Sum(Size));
+        _ledger = new PeerLedger(recovery.Directory, options.Voters, logger, Post);
+        _board = new StatusBoard(options, _ledger, recovery);
+
+        // Each worker's turn is guarded: what it throws ends the node, never just the turn.
+        _replicaWorker = executor.Attach($"{options.Name} replica", Guarded(ReplicaTurn), options.TickInterval);
+        _writerWorker = executor.Attach($"{options.Name} log", Guarded(() => _writer!.Turn()));
+        _applierWorker = executor.Attach($"{options.Name} apply", Guarded(ApplierTurn));
+        _snapshotWorker = executor.Attach($"{options.Name} snapshot", Guarded(() => _snapshots!.Turn()));
+        _writer = new LogWriter(
+            NodeRecovery.Group, recovery.Wal, new Outbox(transport), time, Metrics, Post, PrepareSegment);
+        _applier = new Applier(
+            machine, applied, recovery.Snapshots, _pendingProposals, _pendingReads,
+            new Completions(executor, _readable), time, Metrics, Post);
+        _snapshots = new SnapshotWorker(
+            NodeRecovery.Group, recovery.Wal, recovery.Snapshots, Metrics, Post, Install, _compactor, time,
+            logger);
+        _replica = new Replica(Parts());
+    }
+
+    /// <summary>
+    /// Opens the data directory, recovers, and starts. Blocking I/O; returns when the replica runs (a leader may not be
+    /// known yet).
+    /// </summary>
+    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    /// <exception cref="IOException">
+    /// The directory is in use, foreign, or damaged; the message says what to do.
+    /// </exception>
+    public static KvorumNode Open(NodeOptions options, ITransport transport, TimeProvider time, ILoggerFactory loggers)
+    {
+        Span<byte> chance = stackalloc byte[16];
+        RandomNumberGenerator.Fill(chance);
+        var seed = BitConverter.ToUInt64(chance);
+        var incarnation = BitConverter.ToUInt64(chance[8..]) | 1;
+#pragma warning disable RS0030 // This overload is the live one: the process is real.
+        options = options with { OwnerNote = $"pid {Environment.ProcessId}" };
+#pragma warning restore RS0030
+        return Open(options, transport, new FileDisk(), new ThreadExecutor(), time, seed, incarnation, loggers);
+    }
+
+    /// <summary>
+    /// The same with every port given, and all chance from <paramref name="seed"/> and <paramref
+    /// name="newIncarnation"/>.
+    /// </summary>
+    public static KvorumNode Open(
+        NodeOptions options, ITransport transport, IDisk disk, IExecutor executor, TimeProvider time, ulong seed,
+        ulong newIncarnation, ILoggerFactory loggers)
+    {
+        options.Validate();
+        var logger = loggers.CreateLogger("Kvorum.Node");
+        var recovery = NodeRecovery.Open(options, disk, newIncarnation, logger);
+        var node = new KvorumNode(options, recovery, transport, executor, time, seed, logger);
+        node.Start();
+        return node;
+    }
+
+    public PeerGate Gate { get; }
+
+    public NodeStatus Status => _board.Current;
+
+    public NodeMetrics Metrics { get; } = new();
+
+    /// <summary>
+    /// Ends when the node has stopped: faulted with the reason when it stopped by itself (a failed sync, a broken
+    /// invariant).
+    /// </summary>
+    public Task Stopped => _stopped.Task;
+
+    public Task<CommandResult> ProposeAsync(Command command, TimeSpan timeout, CancellationToken cancel)
+    {
+        if (CommandValidation.Check(command) is { } problem)
+        {
+            throw new ArgumentException(problem, nameof(command));
+        }
+
+        var pending = new PendingProposal(DeadlineTick(timeout));
+        _inbox.Add(command, pending);
+        _replicaWorker.Wake();
+        return cancel.CanBeCanceled ? Cancellable(pending, cancel) : pending.Task;
+    }
+
+    public Task<RangeResult> ReadAsync(RangeQuery query, Consistency consistency, TimeSpan timeout, CancellationToken cancel)
+    {
+        if (consistency is Consistency.Local)
+        {
+            using var view = _readable.TryOpenView() ?? throw new NodeStoppedException(Asked);
+            return Task.FromResult(query.Execute(view));
+        }
+
+        var pending = new PendingRead(query, DeadlineTick(timeout));
+        _inbox.Add(pending);
+        _replicaWorker.Wake();
+        return cancel.CanBeCanceled ? Cancellable(pending, cancel) : pending.Task;
+    }
+
+    /// <summary>
+    /// Asks for a Raft snapshot now, whatever the log's size; completes when one taken after the call is durable.
+    /// </summary>
+    public Task TakeSnapshotAsync(CancellationToken cancel)
+    {
+        var taken = _compactor.WaitForNext();
+        _replica.RequestSnapshot();
+        return taken.WaitAsync(cancel);
+    }
+
+    /// <summary>Hands leadership over (at most <paramref name="handOverMax"/>), stops, closes files.</summary>
+    public async Task StopAsync(TimeSpan handOverMax)
+    {
+        if (Interlocked.Exchange(ref _isStopping, 1) != 0)
+        {
+            await _stopped.Task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            return;
+        }
+
+        Log.StopsAsAsked(_logger);
+        if (Volatile.Read(ref _failure) is null)
+        {
+            await HandOverAsync(handOverMax).ConfigureAwait(false);
+        }
+
+        _inbox.Close(Asked);
+        try
+        {
+            await _transport.StopAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            Close();
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero).ConfigureAwait(false);
+
+    internal PeerHello HelloTo(ulong peer) => _ledger.HelloTo(peer);
+
+    internal string? Judge(in PeerHello hello)
+    {
+        try
+        {
+            return _ledger.Judge(hello);
+        }
+        catch (IOException e)
+        {
+            // What a peer is must be durable before anything it says counts.
+            Fail(e);
+            return "this node cannot write its identity and stops.";
+        }
+    }
+
+    internal void OnConnection(ulong peer, bool isUp)
+    {
+        _board.OnConnection(peer, isUp);
+        Post(isUp ? new ConnectionMade(new NodeId(peer)) : new ConnectionLost(new NodeId(peer)));
+    }
+
+    internal bool OnFrame(ulong peer, ReadOnlyMemory<byte> frame)
+    {
+        if (!MessageCodec.TryDecode(frame, out var message, out var error) || message is null)
+        {
+            Log.PeerRefused(_logger, peer.ToString("x", null), $"it sent bytes that are no message: {error}");
+            return false;
+        }
+
+        if (message.From.Value != peer)
+        {
+            Log.PeerRefused(_logger, peer.ToString("x", null), $"it sent a message in the name of node {message.From}.");
+            return false;
+        }
+
+        _inbox.AddMessage(new Receive(message));
+        _replicaWorker.Wake();
+        return true;
+    }
+
+    private void Start()
+    {
+        var state = _recovery.State;
+        Log.Starts(
+            _logger, _options.Name, _options.Node.ToString("x", null), _options.ClusterId.ToString("x", null),
+            state.HardState.Term.Value, state.LogStart.ToString(), _raft.LastEntry.ToString(), state.Applied.Value);
+        PrepareSegment();
+        _board.Update(_raft, _applier.StateHash, _replica.Now);
+        _isStarted = true;
+        _transport.Start(Gate);
+        _replicaWorker.Wake();
+    }
+
+    private static long Size(LogEntry entry) => EntryCodec.Size(entry);
+
+    private static RaftOptions RaftOptionsOf(NodeOptions options, ulong seed) => new()
+    {
+        Node = new NodeId(options.Node),
+        Group = NodeRecovery.Group,
+        Seed = seed,
+        HeartbeatTicks = options.HeartbeatTicks,
+        ElectionTicks = options.ElectionTicks,
+        TrailingEntries = options.TrailingEntries,
+    };
+
+    private ReplicaParts Parts() => new()
+    {
+        Raft = _raft,
+        Inbox = _inbox,
+        Outbox = new Outbox(_transport),
+        Writer = _writer,
+        WriterWorker = _writerWorker,
+        Applier = _applier,
+        ApplierWorker = _applierWorker,
+        Snapshots = _snapshots,
+        SnapshotsWorker = _snapshotWorker,
+        Proposals = _proposals,
+        Reads = _reads,
+        Compactor = _compactor,
+        Ledger = _ledger,
+        Clock = new TickClock(_time, _options.TickInterval),
+        Sessions = new SessionClock((long)(_options.SessionIdleMax.TotalSeconds * _ticksPerSecond)),
+        Recorder = _recorder,
+        Metrics = Metrics,
+        Logger = _logger,
+    };
+
+    private void Post(Input input)
+    {
+        _inbox.Add(input);
+        _replicaWorker.Wake();
+    }
+
+    private void ReplicaTurn()
+    {
+        // The worker wakes by itself, perhaps before the constructor is done.
+        if (_isStarted && _replica.Turn())
+        {
+            _board.Update(_raft, _applier.StateHash, _replica.Now);
+        }
+    }
+
+    private void ApplierTurn()
+    {
+        if (_applier.Turn())
+        {
+            _applierWorker.Wake();
+        }
+    }
+
+    private void PrepareSegment()
+    {
+        _snapshots.PrepareSegment();
+        _snapshotWorker.Wake();
+    }
+
+    private void Install(SnapshotDescriptor snapshot)
+    {
+        _applier.Install(snapshot);
+        _applierWorker.Wake();
+    }
+
+    private long DeadlineTick(TimeSpan timeout) => _replica.Now + 1 + Math.Max(1, timeout.Ticks / _options.TickInterval.Ticks);
+
+    private static async Task<TResult> Cancellable<TResult>(TaskCompletionSource<TResult> pending, CancellationToken cancel)
+    {
+        using var registration = cancel.UnsafeRegister(
+            static (state, token) => ((TaskCompletionSource<TResult>)state!).TrySetCanceled(token), pending);
+        return await pending.Task.ConfigureAwait(false);
+    }
+
+    private async Task HandOverAsync(TimeSpan max)
+    {
+        if (max <= TimeSpan.Zero || Status is not { Role: NodeRole.Leader, Members.Count: > 1 })
+        {
+            return;
+        }
+
+        Post(new TransferLeadership());
+        try
+        {
+            await _board.WaitForAsync(static status => status.Role is not NodeRole.Leader).WaitAsync(max).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // Nobody could take over in time; the others elect one when the connections break.
+        }
+    }
+
+    private Action Guarded(Action turn) => () =>
+    {
+        if (Volatile.Read(ref _failure) is not null)
+        {
+            return;
+        }
+
+        try
+        {
+            turn();
+        }
+#pragma warning disable CA1031 // The outermost loop: whatever comes out of a turn stops the replica (docs/style.md, Errors).
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            Fail(e);
+        }
+    };
+
+    /// <summary>Stops the replica by itself: nothing more is decided, written or acknowledged.</summary>
+    private void Fail(Exception error)
+    {
+        if (Interlocked.CompareExchange(ref _failure, error, null) is not null)
+        {
+            return;
+        }
+
+        var file = Path.Combine(_options.DataPath, "flight.txt");
+        Log.Stops(_logger, error, error.Message, file);
+        _inbox.Close(error.Message);
+        _board.Stop(error.Message);
+        SaveFlight(file);
+        _executor.Queue(new AfterFailure(this));
+    }
+
+    private void SaveFlight(string file)
+    {
+        try
+        {
+            using var note = _recovery.Disk.Open(file, create: true);
+            var text = System.Text.Encoding.UTF8.GetBytes(_recorder.Dump());
+            note.SetLength(0);
+            note.Write(text, 0);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The disk may be what failed; the reason is in the log and in the status.
+        }
+    }
+
+    /// <summary>Ends all work, then the files; whatever fails, nobody waits on and the directory is let go.</summary>
+    private void Close()
+    {
+        _replicaWorker.Stop();
+        _writerWorker.Stop();
+        _applierWorker.Stop();
+        _snapshotWorker.Stop();
+        FailWaiters(_failure is null ? Asked : ByItself);
+        _readable.Close();
+        try
+        {
+            _recovery.Dispose();
+        }
+        catch (IOException e)
+        {
+            Interlocked.CompareExchange(ref _failure, e, null);
+            throw;
+        }
+        finally
+        {
+            _board.Stop(_failure?.Message);
+            EndStopped();
+        }
+    }
+
+    private void EndStopped()
+    {
+        if (_failure is { } failure)
+        {
+            _stopped.TrySetException(failure);
+        }
+        else
+        {
+            _stopped.TrySetResult();
+        }
+    }
+
+    /// <summary>
+    /// Tells everybody who waits. The replica's and the applier's turns are over, the inbox is closed.
+    /// </summary>
+    private void FailWaiters(string reason)
+    {
+        // A failure and a stop may both come here, at the same time.
+        lock (_failing)
+        {
+            // Who came after the last turn is still in the inbox.
+            List<Input> inputs = [];
+            List<PendingRead> reads = [];
+            _inbox.Drain(ref inputs, ref reads, out var proposals);
+            _proposals.Add(proposals);
+            _reads.Add(reads);
+            var stopped = new NodeStoppedException(reason);
+            _proposals.FailAll(reason);
+            _reads.FailAll(stopped);
+            _compactor.Stop(stopped);
+        }
+    }
+
+    /// <summary>Runs off the workers' threads: waits for their turns to end, then tells everybody who waits.</summary>
+    private sealed class AfterFailure(KvorumNode node) : IThreadPoolWorkItem
+    {
+        public void Execute()
+        {
+            node._replicaWorker.Stop();
+            node._applierWorker.Stop();
+
+            // Callers' callers may read this: the reason, which names files, is in the log and in the status.
+            node.FailWaiters(ByItself);
+            node.EndStopped();
+        }
+    }
+}

@@ -1,0 +1,81 @@
+using Kvorum.Raft;
+using Microsoft.Extensions.Logging;
+
+namespace Kvorum.Node;
+
+/// <summary>Every log line of this project; ids 1000–1999, never reused.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(1000, LogLevel.Information,
+        "Node {Name} ({Node}) of cluster {Cluster} starts: term {Term}, log {LogStart} to {LastEntry}, "
+        + "applied {Applied}.")]
+    public static partial void Starts(
+        ILogger logger, string name, string node, string cluster, ulong term, string logStart, string lastEntry, ulong applied);
+
+    [LoggerMessage(1001, LogLevel.Information, "Leader is {Leader} in term {Term}.")]
+    public static partial void LeaderChanged(ILogger logger, string leader, ulong term);
+
+    [LoggerMessage(1002, LogLevel.Information, "Role is {Role} in term {Term}.")]
+    public static partial void RoleChanged(ILogger logger, Role role, ulong term);
+
+    [LoggerMessage(1003, LogLevel.Information, "A {Kind} begins for term {Term}: {Reason}.")]
+    public static partial void CampaignStarted(ILogger logger, string kind, ulong term, string reason);
+
+    [LoggerMessage(1004, LogLevel.Warning,
+        "No majority was heard for an election timeout: the leader of term {Term} steps down.")]
+    public static partial void QuorumLost(ILogger logger, ulong term);
+
+    [LoggerMessage(1005, LogLevel.Warning,
+        "Entries {From} to {OldLast} were never committed and give way to the leader's.")]
+    public static partial void TailReplaced(ILogger logger, ulong from, ulong oldLast);
+
+    [LoggerMessage(1006, LogLevel.Information, "Snapshot transfer {Direction} {Peer} at {LastIncluded}: {State}.")]
+    public static partial void SnapshotTransfer(ILogger logger, string direction, string peer, string lastIncluded, string state);
+
+    [LoggerMessage(1007, LogLevel.Warning, "Node {Peer} is refused: {Reason}")]
+    public static partial void PeerRefused(ILogger logger, string peer, string reason);
+
+    [LoggerMessage(1008, LogLevel.Error,
+        "Node {Peer} came with another data directory (incarnation {Found}, known is {Known}): it may "
+        + "have voted before and does not know. It no longer counts as a voter; it is still sent the log.")]
+    public static partial void PeerReplaced(ILogger logger, string peer, string found, string known);
+
+    [LoggerMessage(1009, LogLevel.Error,
+        "This data directory (incarnation {Mine}) replaced an older one of this node (incarnation "
+        + "{Known}, says {Peer}). The node does not vote and is not counted as a voter; it follows the log "
+        + "only. Remove it from the cluster and add it again to make it a voter.")]
+    public static partial void SelfReplaced(ILogger logger, string mine, string known, string peer);
+
+    [LoggerMessage(1010, LogLevel.Critical, "The replica stops: {Reason} The last inputs are in {File}.")]
+    public static partial void Stops(ILogger logger, Exception error, string reason, string file);
+
+    [LoggerMessage(1011, LogLevel.Information, "The node stops as asked.")]
+    public static partial void StopsAsAsked(ILogger logger);
+
+    [LoggerMessage(1012, LogLevel.Information, "Snapshot at {LastIncluded} is durable: {Bytes} bytes.")]
+    public static partial void SnapshotTaken(ILogger logger, string lastIncluded, ulong bytes);
+
+    [LoggerMessage(1013, LogLevel.Warning,
+        "A snapshot could not be written and is tried again later; the log is kept. {Reason}")]
+    public static partial void SnapshotFailed(ILogger logger, string reason);
+
+    [LoggerMessage(1014, LogLevel.Error, "A snapshot file was damaged and set aside: {File}")]
+    public static partial void SnapshotDamaged(ILogger logger, string file);
+
+    [LoggerMessage(1015, LogLevel.Error,
+        "The disk is full: no room for the next log segment. The node stops when the one in use is full; "
+        + "free some space. {Reason}")]
+    public static partial void NoSegment(ILogger logger, string reason);
+
+    [LoggerMessage(1020, LogLevel.Error,
+        "The log ends at {Last}, but this node had acknowledged entries up to {Acknowledged}: its disk "
+        + "lost durable entries, or an older copy of its directory was put back. The node no longer votes "
+        + "and is not counted as a voter; it follows the log only. Remove it from the cluster and add it "
+        + "again to make it a voter.")]
+    public static partial void TailLost(ILogger logger, ulong acknowledged, string last);
+
+    [LoggerMessage(1021, LogLevel.Error,
+        "Node {Peer} lost entries it had acknowledged. It no longer counts as a voter; it is still sent "
+        + "the log.")]
+    public static partial void PeerTailLost(ILogger logger, string peer);
+}

@@ -1,0 +1,90 @@
+using Kvorum.Kv;
+
+namespace Kvorum.Node;
+
+/// <summary>Settings of a node, validated by <see cref="KvorumNode"/> and fixed for its life.</summary>
+public sealed record NodeOptions
+{
+    /// <summary>A name for people, in logs and status.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Never 0, different on every node of the cluster.</summary>
+    public required ulong Node { get; init; }
+
+    /// <summary>Equal on every node of the cluster; nodes of other clusters are refused.</summary>
+    public required ulong ClusterId { get; init; }
+
+    /// <summary>The voters of a new cluster, this node included; ignored once the directory knows better.</summary>
+    public required IReadOnlyList<ulong> Voters { get; init; }
+
+    /// <summary>The data directory; created when missing. One process at a time.</summary>
+    public required string DataPath { get; init; }
+
+    /// <summary>
+    /// Written into the directory's lock file, for a second process to name the owner, e.g. "pid 4711".
+    /// </summary>
+    public string OwnerNote { get; init; } = "another process";
+
+    /// <summary>Makes the storage engine. Default: in memory.</summary>
+    public Func<IEngine> OpenEngine { get; init; } = MemoryEngine.Create;
+
+    /// <summary>Logical time. Default 10 ms.</summary>
+    public TimeSpan TickInterval { get; init; } = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>A leader's heartbeats. Default 10 ticks.</summary>
+    public int HeartbeatTicks { get; init; } = 10;
+
+    /// <summary>A follower campaigns after this long plus a random share without a leader. Default 100 ticks.</summary>
+    public int ElectionTicks { get; init; } = 100;
+
+    /// <summary>
+    /// The most proposals and reads waiting in the inbox, each. Default 65,536; more are answered "overloaded".
+    /// </summary>
+    public int InboxMax { get; init; } = 65_536;
+
+    /// <summary>The most bytes of proposals waiting in the inbox. Default 64 MiB.</summary>
+    public long InboxBytesMax { get; init; } = 64L * 1024 * 1024;
+
+    /// <summary>
+    /// A snapshot is taken when the log since the last one passes this and the last snapshot's size. Default 256 MiB.
+    /// </summary>
+    public long SnapshotLogBytes { get; init; } = 256L * 1024 * 1024;
+
+    /// <summary>Applied entries kept in the log before a snapshot. Default 10,000.</summary>
+    public ulong TrailingEntries { get; init; } = 10_000;
+
+    /// <summary>Size of one log segment. Default 64 MiB.</summary>
+    public long WalSegmentBytes { get; init; } = 64L * 1024 * 1024;
+
+    /// <summary>Client sessions unused for this long are forgotten. Default 1 hour.</summary>
+    public TimeSpan SessionIdleMax { get; init; } = TimeSpan.FromHours(1);
+
+    /// <exception cref="ArgumentException">
+    /// An option is out of range; the message names it, what was expected and found.
+    /// </exception>
+    internal void Validate()
+    {
+        Require(Node != 0, nameof(Node), "a number other than 0", Node);
+        Require(Voters.Contains(Node), nameof(Voters), $"a list with node {Node:x} itself in it", Voters.Count);
+        Require(Voters.Distinct().Count() == Voters.Count, nameof(Voters), "each node once", Voters.Count);
+        Require(Voters.Count <= NodesMax, nameof(Voters), $"at most {NodesMax} nodes", Voters.Count);
+        Require(DataPath.Length > 0, nameof(DataPath), "a path", "nothing");
+        Require(TickInterval >= TimeSpan.FromMilliseconds(1), nameof(TickInterval), "at least 1 ms", TickInterval);
+        Require(HeartbeatTicks >= 1, nameof(HeartbeatTicks), "at least 1", HeartbeatTicks);
+        Require(ElectionTicks >= 2 * HeartbeatTicks, nameof(ElectionTicks), "at least two heartbeats", ElectionTicks);
+        Require(InboxMax >= 1, nameof(InboxMax), "at least 1", InboxMax);
+        Require(InboxBytesMax >= KvLimits.CommandBytesMax, nameof(InboxBytesMax), "room for one command", InboxBytesMax);
+        Require(SnapshotLogBytes >= 1, nameof(SnapshotLogBytes), "at least 1", SnapshotLogBytes);
+        Require(SessionIdleMax >= TimeSpan.FromSeconds(1), nameof(SessionIdleMax), "at least 1 s", SessionIdleMax);
+    }
+
+    private const int NodesMax = 16;
+
+    private static void Require(bool condition, string option, string expected, object found)
+    {
+        if (!condition)
+        {
+            throw new ArgumentException($"{option}: expected {expected}, found {found}.", option);
+        }
+    }
+}

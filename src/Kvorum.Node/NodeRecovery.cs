@@ -1,0 +1,139 @@
+using Kvorum.Kv;
+using Kvorum.Raft;
+using Kvorum.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace Kvorum.Node;
+
+/// <summary>
+/// What a node finds in its directory: the log, the newest whole snapshot, and the state machine filled from it.
+/// </summary>
+internal sealed class NodeRecovery : IDisposable
+{
+    /// <summary>The one group there is today.</summary>
+    public static readonly GroupId Group = new(1);
+
+    private NodeRecovery(IDisk disk, DataDirectory directory, Wal wal, SnapshotStore snapshots, KvMachine machine, RecoveredState state)
+    {
+        Disk = disk;
+        Directory = directory;
+        Wal = wal;
+        Snapshots = snapshots;
+        Machine = machine;
+        State = state;
+    }
+
+    public IDisk Disk { get; }
+
+    public DataDirectory Directory { get; }
+
+    public Wal Wal { get; }
+
+    public SnapshotStore Snapshots { get; }
+
+    public KvMachine Machine { get; }
+
+    public RecoveredState State { get; }
+
+    public static NodeRecovery Open(NodeOptions options, IDisk disk, ulong newIncarnation, ILogger logger)
+    {
+        var node = new NodeId(options.Node);
+        var directory = DataDirectory.Open(disk, options.DataPath, options.ClusterId, node, newIncarnation, options.OwnerNote);
+        Wal? wal = null;
+        try
+        {
+            var walOptions = new WalOptions { ClusterId = options.ClusterId, Node = node, SegmentBytes = options.WalSegmentBytes };
+            wal = Wal.Open(disk, directory.WalPath, walOptions);
+            directory.RememberLog();
+            var snapshots = new SnapshotStore(disk, directory.SnapshotPath, Group);
+            foreach (var damaged in snapshots.Damaged)
+            {
+                Log.SnapshotDamaged(logger, damaged);
+            }
+
+            var machine = new KvMachine(options.OpenEngine(), new KvOptions());
+            var state = Recover(options, directory.Identity, wal, snapshots, machine);
+            return new NodeRecovery(disk, directory, wal, snapshots, machine, state);
+        }
+        catch
+        {
+            wal?.Dispose();
+            directory.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        try
+        {
+            Wal.Dispose();
+        }
+        finally
+        {
+            // Whatever the disk said, the next process must not find the directory in use.
+            Machine.Engine.Dispose();
+            Directory.Dispose();
+        }
+    }
+
+    private static RecoveredState Recover(
+        NodeOptions options, NodeIdentity identity, Wal wal, SnapshotStore snapshots, KvMachine machine)
+    {
+        var log = wal.TakeRecovered(Group);
+        var snapshot = snapshots.Newest;
+        var logStart = log.LogStart;
+        var entries = log.Entries;
+        if (snapshot is null)
+        {
+            Require(logStart == EntryId.Start, $"the log begins after entry {logStart}, but no whole snapshot covers what came before.");
+        }
+        else
+        {
+            using (var body = snapshots.OpenBody(snapshot))
+            {
+                machine.Restore(body.Read);
+            }
+
+            Require(logStart.Index <= snapshot.LastIncluded.Index, $"the log begins after entry {logStart}, later than the newest whole snapshot ({snapshot.LastIncluded}).");
+            if (!Holds(log, snapshot.LastIncluded))
+            {
+                // The snapshot came from a leader and its installation stopped before the log was reset: finish it
+                // (paper §7).
+                logStart = snapshot.LastIncluded;
+                entries = [];
+                wal.AppendReset(Group, logStart);
+                wal.Sync();
+            }
+        }
+
+        var membership = snapshot?.Membership ?? new Membership(options.Voters.Select(voter => new NodeId(voter)), []);
+        var replaced = identity.Peers.Where(peer => peer.IsReplaced).Select(peer => peer.Node).ToArray();
+        return new RecoveredState(
+            log.HardState, logStart, snapshot, machine.Applied, membership, entries, identity.MayVote, replaced);
+    }
+
+    private static bool Holds(RecoveredLog log, EntryId id)
+    {
+        if (log.LogStart == id)
+        {
+            return true;
+        }
+
+        if (id.Index <= log.LogStart.Index || id.Index.CountSince(log.LogStart.Index) > (ulong)log.Entries.Count)
+        {
+            return false;
+        }
+
+        return log.Entries[(int)(id.Index.Value - log.LogStart.Index.Value - 1)].Id == id;
+    }
+
+    private static void Require(bool condition, string what)
+    {
+        if (!condition)
+        {
+            throw new DataDirectoryException(
+                $"The data directory cannot be used: {what} Remove it and add the node to the cluster again as a new node.");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using Kvorum.Kv;
+
+namespace Kvorum.Node;
+
+/// <summary>A caller that waits for its command: the task it awaits and when it gives up.</summary>
+/// <remarks>
+/// Completed only through <see cref="Completions"/>, which runs continuations off the replica's threads, many per work
+/// item.
+/// </remarks>
+internal sealed class PendingProposal(long deadlineTick) : TaskCompletionSource<CommandResult>
+{
+    /// <summary>The tick after which the caller is told that time is up.</summary>
+    public long DeadlineTick { get; } = deadlineTick;
+
+    public bool IsDone => Task.IsCompleted;
+}
+
+/// <summary>A caller that waits for a linearizable read.</summary>
+internal sealed class PendingRead(RangeQuery query, long deadlineTick) : TaskCompletionSource<RangeResult>
+{
+    public RangeQuery Query { get; } = query;
+
+    public long DeadlineTick { get; } = deadlineTick;
+}
+
+/// <summary>Commands that travel together, encoded once; slices of shared chunks.</summary>
+internal sealed class ProposalBatch
+{
+    public ReadOnlyMemory<byte>[] Commands = new ReadOnlyMemory<byte>[16];
+    public PendingProposal[] Waiters = new PendingProposal[16];
+    public int Count;
+    public long Bytes;
+
+    public void Add(ReadOnlyMemory<byte> command, PendingProposal waiter)
+    {
+        if (Count == Commands.Length)
+        {
+            Array.Resize(ref Commands, Count * 2);
+            Array.Resize(ref Waiters, Count * 2);
+        }
+
+        Commands[Count] = command;
+        Waiters[Count] = waiter;
+        Count++;
+        Bytes += command.Length;
+    }
+}

@@ -1,0 +1,21 @@
+namespace Kvorum.Node;
+
+/// <summary>Carries frames (bytes) between nodes. It never sees what is in them.</summary>
+/// <remarks>
+/// Frames to one peer arrive in the order sent, or not at all; a frame may be lost with its connection. Nodes are named
+/// by the number behind their id, so that a transport needs no consensus type.
+/// </remarks>
+public interface ITransport
+{
+    /// <summary>
+    /// Queues one frame and returns at once; the bytes are copied. Any thread. Dropped silently when there is no
+    /// connection or the peer's queue is full: the protocol repeats itself.
+    /// </summary>
+    void Send(ulong peer, ReadOnlySpan<byte> frame);
+
+    /// <summary>Starts dialling the peers and accepting them; what comes in goes to <paramref name="gate"/>.</summary>
+    void Start(PeerGate gate);
+
+    /// <summary>Closes every connection; nothing is delivered afterwards.</summary>
+    ValueTask StopAsync();
+}

@@ -1,0 +1,253 @@
+using Kvorum.Kv;
+using Kvorum.Raft;
+using Microsoft.Extensions.Logging;
+
+namespace Kvorum.Node;
+
+/// <summary>
+/// The loop: takes what waits in the inbox, lets the core decide, and carries out its effects in order. It never waits:
+/// disk, peers and state machine report back as further inputs. The file to read first.
+/// </summary>
+internal sealed class Replica
+{
+    private readonly RaftNode _raft;
+    private readonly ReplicaInbox _inbox;
+    private readonly Outbox _outbox;
+    private readonly LogWriter _writer;
+    private readonly IWorker _writerWorker;
+    private readonly Applier _applier;
+    private readonly IWorker _applierWorker;
+    private readonly SnapshotWorker _snapshots;
+    private readonly IWorker _snapshotWorker;
+    private readonly ProposalDesk _proposals;
+    private readonly ReadDesk _reads;
+    private readonly LogCompactor _compactor;
+    private readonly PeerLedger _ledger;
+    private readonly TickClock _clock;
+    private readonly SessionClock _sessions;
+    private readonly FlightRecorder _recorder;
+    private readonly NodeMetrics _metrics;
+    private readonly ILogger _logger;
+    private List<Input> _inputs = [];
+    private List<PendingRead> _newReads = [];
+    private long _now;
+
+    public Replica(ReplicaParts parts)
+    {
+        _raft = parts.Raft;
+        _inbox = parts.Inbox;
+        _outbox = parts.Outbox;
+        _writer = parts.Writer;
+        _writerWorker = parts.WriterWorker;
+        _applier = parts.Applier;
+        _applierWorker = parts.ApplierWorker;
+        _snapshots = parts.Snapshots;
+        _snapshotWorker = parts.SnapshotsWorker;
+        _proposals = parts.Proposals;
+        _reads = parts.Reads;
+        _compactor = parts.Compactor;
+        _ledger = parts.Ledger;
+        _clock = parts.Clock;
+        _sessions = parts.Sessions;
+        _recorder = parts.Recorder;
+        _metrics = parts.Metrics;
+        _logger = parts.Logger;
+    }
+
+    /// <summary>Ticks since the start: the node's logical time. Any thread.</summary>
+    public long Now => Volatile.Read(ref _now);
+
+    /// <summary>Works off everything that waits. Returns whether the caller should publish a new status.</summary>
+    public bool Turn()
+    {
+        _inbox.Drain(ref _inputs, ref _newReads, out var proposals);
+        var ticks = _clock.TakeTicks();
+        var role = _raft.Role;
+        var leader = _raft.Leader;
+
+        // Messages before ticks: after a pause a leader's sign of life is read before the timeout is believed.
+        foreach (var input in _inputs)
+        {
+            Step(input);
+        }
+
+        for (var i = 0; i < ticks; i++)
+        {
+            OnTick();
+        }
+
+        _proposals.Add(proposals);
+        _reads.Add(_newReads);
+        SubmitProposals();
+        SubmitReads();
+        _inbox.HoldReads(_reads.Count);
+        return ticks > 0 || role != _raft.Role || leader != _raft.Leader;
+    }
+
+    private void OnTick()
+    {
+        Volatile.Write(ref _now, _now + 1);
+        Step(Tick.Instance);
+        _proposals.Expire(_now);
+        _reads.Expire(_now);
+        if (_sessions.Tick(_now, _raft.Role is Role.Leader, _applier.StateHash) is { } expire)
+        {
+            _proposals.Add(expire);
+        }
+    }
+
+    private void SubmitProposals()
+    {
+        while (_proposals.Next(_raft.Leader is not null) is { } propose)
+        {
+            var outcome = Step(propose);
+            if (!_proposals.OnProposed(propose, outcome ?? default))
+            {
+                return;
+            }
+        }
+    }
+
+    private void SubmitReads()
+    {
+        while (_reads.Next(_raft.Leader is not null) is { } barrier)
+        {
+            Step(barrier);
+        }
+    }
+
+    /// <summary>One step and its effects. Returns the answer to a proposal, if the input was one.</summary>
+    private ProposeOutcome? Step(Input input)
+    {
+        _recorder.Record(_now, input);
+        var effects = _raft.Step(input);
+        _outbox.Send(effects.Send);
+        if (effects.Write != WriteId.None || effects.SendAfterSync.Count > 0)
+        {
+            _writer.Add(effects);
+            _writerWorker.Wake();
+        }
+
+        // Who waits for an entry is known before the entry can be applied.
+        var proposed = effects.Proposed;
+        if (proposed is { Result: ProposeResult.Appended } appended)
+        {
+            _proposals.OnAppended(appended.First);
+        }
+
+        for (var i = 0; i < effects.Forwarded.Count; i++)
+        {
+            _proposals.OnForwarded(effects.Forwarded[i]);
+        }
+
+        if (effects.Apply.Count > 0)
+        {
+            _applier.Add(effects.Apply);
+            _applierWorker.Wake();
+        }
+
+        for (var i = 0; i < effects.Reads.Count; i++)
+        {
+            _reads.OnOutcome(effects.Reads[i]);
+        }
+
+        RunFileWork(effects);
+        for (var i = 0; i < effects.Events.Count; i++)
+        {
+            OnEvent(effects.Events[i]);
+        }
+
+        Compact(input, effects);
+        return proposed;
+    }
+
+    private void RunFileWork(Effects effects)
+    {
+        if (effects.Fetches.Count + effects.ChunkReads.Count + effects.ChunkWrites.Count == 0)
+        {
+            return;
+        }
+
+        for (var i = 0; i < effects.Fetches.Count; i++)
+        {
+            _snapshots.Fetch(effects.Fetches[i]);
+        }
+
+        for (var i = 0; i < effects.ChunkReads.Count; i++)
+        {
+            _snapshots.Read(effects.ChunkReads[i]);
+        }
+
+        for (var i = 0; i < effects.ChunkWrites.Count; i++)
+        {
+            _snapshots.Write(effects.ChunkWrites[i]);
+        }
+
+        _snapshotWorker.Wake();
+    }
+
+    private void Compact(Input input, Effects effects)
+    {
+        switch (input)
+        {
+            case SnapshotTaken or SnapshotInstalled:
+                // The core has decided how much of the log to keep; the files follow.
+                _writer.Cut(_raft.LogStart);
+                _writerWorker.Wake();
+                break;
+            default:
+                if (effects.Append.Count > 0 && _compactor.OnAppended(effects.Append))
+                {
+                    _applier.RequestCapture(TakeSnapshot);
+                    _applierWorker.Wake();
+                }
+
+                break;
+        }
+    }
+
+    /// <summary>Begins a snapshot of what is published. Applier's thread.</summary>
+    private void TakeSnapshot(KvCapture capture, EntryId lastIncluded)
+    {
+        _snapshots.Take(capture, lastIncluded, _raft.Membership);
+        _snapshotWorker.Wake();
+    }
+
+    /// <summary>Asks for a snapshot now, whatever the log's size. Any thread.</summary>
+    public void RequestSnapshot()
+    {
+        _applier.RequestCapture(TakeSnapshot);
+        _applierWorker.Wake();
+    }
+
+    private void OnEvent(RaftEvent raftEvent)
+    {
+        switch (raftEvent)
+        {
+            case LeaderChanged changed:
+                _metrics.LeaderChanges++;
+                _proposals.OnLeaderChanged();
+                Log.LeaderChanged(_logger, changed.Leader?.ToString() ?? "none", changed.Term.Value);
+                break;
+            case RoleChanged changed: Log.RoleChanged(_logger, changed.Role, changed.Term.Value); break;
+            case CampaignStarted campaign:
+                Log.CampaignStarted(_logger, campaign.IsPreVote ? "pre-vote" : "vote", campaign.Term.Value, campaign.Reason);
+                break;
+            case QuorumLost lost: Log.QuorumLost(_logger, lost.Term.Value); break;
+            case TailReplaced replaced: Log.TailReplaced(_logger, replaced.From.Value, replaced.OldLast.Value); break;
+            case TailLost lost:
+                Log.TailLost(_logger, lost.Acknowledged.Value, lost.Last.ToString());
+                _ledger.GiveUpVote();
+                break;
+            case PeerTailLost lost:
+                _ledger.DistrustVotes(lost.Peer);
+                break;
+            case SnapshotTransfer transfer:
+                Log.SnapshotTransfer(
+                    _logger, transfer.IsSending ? "to" : "from", transfer.Peer.ToString(),
+                    transfer.LastIncluded.ToString(), transfer.IsDone ? "done" : "begins");
+                break;
+            default: break;
+        }
+    }
+}

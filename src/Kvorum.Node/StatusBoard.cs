@@ -1,0 +1,182 @@
+using Kvorum.Raft;
+
+namespace Kvorum.Node;
+
+/// <summary>
+/// Where the replica pins up its state for everybody else. The replica's thread updates, any thread reads.
+/// </summary>
+internal sealed class StatusBoard
+{
+    private readonly Lock _lock = new();
+    private readonly NodeOptions _options;
+    private readonly PeerLedger _ledger;
+    private readonly NodeRecovery _recovery;
+    private readonly bool[] _isConnected;
+    private readonly ulong[] _nodes;
+    private readonly List<(Func<NodeStatus, bool> Condition, TaskCompletionSource Done)> _waiters = [];
+    private NodeStatus _current;
+    private long _lastQuorumTick;
+
+    public StatusBoard(NodeOptions options, PeerLedger ledger, NodeRecovery recovery)
+    {
+        _options = options;
+        _ledger = ledger;
+        _recovery = recovery;
+        _nodes = [.. options.Voters.Order()];
+        _isConnected = new bool[_nodes.Length];
+        _current = Empty();
+    }
+
+    public NodeStatus Current => Volatile.Read(ref _current);
+
+    public void OnConnection(ulong peer, bool isUp)
+    {
+        var at = Array.BinarySearch(_nodes, peer);
+        if (at >= 0)
+        {
+            Volatile.Write(ref _isConnected[at], isUp);
+        }
+    }
+
+    public void Update(RaftNode raft, (LogIndex Index, ulong Hash, int Sessions) state, long now)
+    {
+        var engine = _recovery.Machine.Engine;
+        if (raft.Leader is not null)
+        {
+            _lastQuorumTick = now;
+        }
+
+        var status = Current with
+        {
+            Role = (NodeRole)raft.Role,
+            Term = raft.Term.Value,
+            Leader = raft.Leader?.Value,
+            CommitIndex = raft.CommitIndex.Value,
+            AppliedIndex = state.Index.Value,
+            LastLogIndex = raft.LastEntry.Index.Value,
+            LastLogTerm = raft.LastEntry.Term.Value,
+            LogStartIndex = raft.LogStart.Index.Value,
+            Revision = engine.Revision,
+            CompactedRevision = engine.CompactedRevision,
+            KeyCount = engine.KeyCount,
+            EngineBytes = engine.BytesUsed,
+            WalBytes = _recovery.Wal.BytesOnDisk,
+            SessionCount = state.Sessions,
+            StateHash = state.Hash,
+            StateHashIndex = state.Index.Value,
+            HasQuorum = raft.Leader is not null,
+            MayVote = _ledger.Identity.MayVote,
+            Members = Members(raft),
+        };
+        Publish(status);
+    }
+
+    /// <summary>The replica stopped; <paramref name="reason"/> is null when it was asked to.</summary>
+    public void Stop(string? reason) =>
+        Publish(Current with { Role = NodeRole.Stopped, HasQuorum = false, StopReason = reason ?? "it was asked to stop" });
+
+    /// <summary>Completes at the first status that meets the condition.</summary>
+    public Task WaitForAsync(Func<NodeStatus, bool> condition)
+    {
+        lock (_lock)
+        {
+            if (condition(_current))
+            {
+                return Task.CompletedTask;
+            }
+
+            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _waiters.Add((condition, done));
+            return done.Task;
+        }
+    }
+
+    private void Publish(NodeStatus status)
+    {
+        lock (_lock)
+        {
+            if (_current.Role is NodeRole.Stopped)
+            {
+                return;
+            }
+
+            Volatile.Write(ref _current, status);
+            for (var i = _waiters.Count - 1; i >= 0; i--)
+            {
+                if (_waiters[i].Condition(status))
+                {
+                    _waiters[i].Done.TrySetResult();
+                    _waiters.RemoveAt(i);
+                }
+            }
+        }
+    }
+
+    private MemberStatus[] Members(RaftNode raft)
+    {
+        var identity = _ledger.Identity;
+        var peers = raft.Peers;
+        var members = new MemberStatus[_nodes.Length];
+        for (var i = 0; i < _nodes.Length; i++)
+        {
+            var node = new NodeId(_nodes[i]);
+            var isVoter = raft.Membership.IsVoter(node);
+            if (_nodes[i] == _options.Node)
+            {
+                var last = raft.Role is Role.Leader ? raft.LastEntry.Index : LogIndex.Zero;
+                var next = raft.Role is Role.Leader ? last.Next : LogIndex.Zero;
+                members[i] = new MemberStatus(_nodes[i], isVoter, true, identity.MayVote, last.Value, next.Value, "");
+                continue;
+            }
+
+            var isReplaced = false;
+            foreach (var known in identity.Peers)
+            {
+                isReplaced |= known.Node == node && known.IsReplaced;
+            }
+
+            PeerStatus progress = default;
+            for (var j = 0; j < peers.Count; j++)
+            {
+                if (peers[j].Node == node)
+                {
+                    progress = peers[j];
+                }
+            }
+
+            members[i] = new MemberStatus(
+                _nodes[i], isVoter, Volatile.Read(ref _isConnected[i]), !isReplaced, progress.Match.Value,
+                progress.Next.Value, progress.State ?? "");
+        }
+
+        return members;
+    }
+
+    private NodeStatus Empty() => new()
+    {
+        ClusterId = _options.ClusterId,
+        Node = _options.Node,
+        Name = _options.Name,
+        Incarnation = _ledger.Identity.Incarnation,
+        Role = NodeRole.Follower,
+        Term = 0,
+        Leader = null,
+        CommitIndex = 0,
+        AppliedIndex = 0,
+        LastLogIndex = 0,
+        LastLogTerm = 0,
+        LogStartIndex = 0,
+        Revision = 0,
+        CompactedRevision = 0,
+        KeyCount = 0,
+        EngineBytes = 0,
+        WalBytes = 0,
+        SessionCount = 0,
+        StateHash = 0,
+        StateHashIndex = 0,
+        HasQuorum = false,
+        MayVote = _ledger.Identity.MayVote,
+        StopReason = null,
+        Members = [],
+    };
+}

@@ -1,0 +1,48 @@
+namespace Kvorum.Raft;
+
+/// <summary>All that only a leader has; made at its election, dropped when its term is over.</summary>
+internal sealed class LeaderState(PeerProgress[] peers, LogIndex termStart)
+{
+    /// <summary>By id, in the order of the replica's peers.</summary>
+    public PeerProgress[] Peers { get; } = peers;
+
+    /// <summary>
+    /// The index of the no-op that opened the term: everything from here on is of the leader's own term.
+    /// </summary>
+    public LogIndex TermStart { get; } = termStart;
+
+    /// <summary>Payload bytes of entries that are not yet both applied and durable here.</summary>
+    public long UnsettledBytes { get; set; }
+
+    /// <summary>The last index that is not counted in <see cref="UnsettledBytes"/>.</summary>
+    public LogIndex Settled { get; set; }
+
+    public int TicksSinceHeartbeat { get; set; }
+
+    /// <summary>An acknowledgement or a sync came in: the commit index may move.</summary>
+    public bool MayCommit { get; set; }
+
+    /// <summary>To whom leadership is being handed; null for nobody.</summary>
+    public NodeId? Transferee { get; set; }
+
+    public ulong TransferBegunAt { get; set; }
+
+    public bool IsTimeoutNowSent { get; set; }
+
+    /// <summary>Reads that came since the last round began.</summary>
+    public List<WaitingRead> Gathering { get; set; } = [];
+
+    /// <summary>Rounds under way, oldest first; at most <see cref="RaftNode.ReadRoundsMax"/>.</summary>
+    public Queue<ReadRound> Rounds { get; } = new();
+
+    /// <summary>Reads in <see cref="Gathering"/> and <see cref="Rounds"/> together.</summary>
+    public int ReadsWaiting { get; set; }
+}
+
+/// <summary>A read that waits for leadership to be confirmed.</summary>
+/// <param name="Follower">Who asked; null for this node's own clients.</param>
+internal readonly record struct WaitingRead(NodeId? Follower, ulong RequestId);
+
+/// <summary>One confirmation of leadership for many reads (thesis §6.4).</summary>
+/// <param name="Index">The commit index when the round began: at or after the arrival of every read in it.</param>
+internal readonly record struct ReadRound(ulong Number, LogIndex Index, List<WaitingRead> Reads);

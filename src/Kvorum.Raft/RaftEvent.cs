@@ -1,0 +1,31 @@
+namespace Kvorum.Raft;
+
+/// <summary>A fact worth a log line or a counter. The core never logs by itself.</summary>
+public abstract record RaftEvent;
+
+/// <summary>The replica's role or term changed.</summary>
+public sealed record RoleChanged(Role Role, Term Term, NodeId? Leader) : RaftEvent;
+
+/// <summary>A leader became known, or was lost (null).</summary>
+public sealed record LeaderChanged(NodeId? Leader, Term Term) : RaftEvent;
+
+/// <summary>A campaign began.</summary>
+/// <param name="Reason">"timeout", "connection lost" or "transfer".</param>
+public sealed record CampaignStarted(Term Term, bool IsPreVote, string Reason) : RaftEvent;
+
+/// <summary>A leader heard no majority for an election timeout and stepped down (check-quorum, thesis §6.2).</summary>
+public sealed record QuorumLost(Term Term) : RaftEvent;
+
+/// <summary>A follower dropped entries the leader does not have (paper §5.3).</summary>
+public sealed record TailReplaced(LogIndex From, LogIndex OldLast) : RaftEvent;
+
+/// <summary>
+/// This replica's log ends before what it acknowledged to the leader: its disk lost durable entries. It votes no more.
+/// </summary>
+public sealed record TailLost(LogIndex Acknowledged, EntryId Last) : RaftEvent;
+
+/// <summary>A peer said that its disk lost entries it had acknowledged: it must not count as a voter.</summary>
+public sealed record PeerTailLost(NodeId Peer) : RaftEvent;
+
+/// <summary>A snapshot transfer to or from a peer began, or ended.</summary>
+public sealed record SnapshotTransfer(NodeId Peer, EntryId LastIncluded, bool IsSending, bool IsDone) : RaftEvent;

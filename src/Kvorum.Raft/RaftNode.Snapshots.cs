@@ -1,0 +1,253 @@
+namespace Kvorum.Raft;
+
+/// <summary>Log compaction and the transfer of Raft snapshots: paper §7, thesis ch. 5.</summary>
+public sealed partial class RaftNode
+{
+    /// <summary>
+    /// The most entries the log keeps before a taken snapshot for peers that are being brought up to date.
+    /// </summary>
+    internal const ulong LaggardEntriesMax = 1_000_000;
+
+    private SnapshotDescriptor? _snapshot;
+
+    /// <summary>The transfer this replica receives; another leader or another snapshot replaces it.</summary>
+    private (NodeId Leader, SnapshotDescriptor Snapshot)? _incoming;
+
+    /// <summary>
+    /// A chunk was handed to the host, which stores it and, when the file is complete then, installs the snapshot; a
+    /// question alone may find it complete. Until the host answers, nothing is handed out for applying, this replica
+    /// does not campaign, and no other chunk is taken, so that the answer is the one to this chunk.
+    /// </summary>
+    private SnapshotDescriptor? _installing;
+
+    private void OnSnapshotTaken(SnapshotTaken taken)
+    {
+        var last = taken.Snapshot.LastIncluded;
+        if (_snapshot is { } old && last.Index <= old.LastIncluded.Index)
+        {
+            return; // Overtaken by one from the leader.
+        }
+
+        Invariant.Holds(last.Index <= _applied || last.Index <= _handedOut, "A snapshot holds only what was applied.");
+        _snapshot = taken.Snapshot;
+        var cut = last.Index.Value > _options.TrailingEntries ? new LogIndex(last.Index.Value - _options.TrailingEntries) : LogIndex.Zero;
+        cut = LogIndex.Min(KeepForLaggards(cut), LogIndex.Min(_writes.Durable, _applied));
+        if (cut > _log.Start.Index)
+        {
+            _log.Compact(cut);
+        }
+    }
+
+    /// <summary>
+    /// A live peer that is being caught up must find the log where its snapshot ends, or it would need snapshot after
+    /// snapshot;
+    /// within a limit, because a log is cut to save space.
+    /// </summary>
+    private LogIndex KeepForLaggards(LogIndex cut)
+    {
+        if (_lead is not { } lead)
+        {
+            return cut;
+        }
+
+        var floor = cut.Value > LaggardEntriesMax ? new LogIndex(cut.Value - LaggardEntriesMax) : LogIndex.Zero;
+        var kept = cut;
+        foreach (var peer in lead.Peers)
+        {
+            var needed = peer.Snapshot?.LastIncluded.Index ?? peer.Match;
+            if (IsActive(peer) && needed >= _log.Start.Index)
+            {
+                kept = LogIndex.Min(kept, needed);
+            }
+        }
+
+        return LogIndex.Max(kept, floor);
+    }
+
+    private void OfferSnapshot(PeerProgress peer)
+    {
+        Invariant.Holds(_snapshot is not null, "Only a snapshot cuts the log.");
+        if (!IsActive(peer))
+        {
+            peer.IsPaused = true; // Nobody there; its next sign of life brings us back here.
+            return;
+        }
+
+        peer.BecomeSnapshot(_snapshot, _now);
+        _effects.AddEvent(new SnapshotTransfer(peer.Node, _snapshot.LastIncluded, IsSending: true, IsDone: false));
+        AskSnapshotPlace(peer);
+    }
+
+    /// <summary>
+    /// Asks the peer where to go on: the start of a transfer, and the repair after anything was lost.
+    /// </summary>
+    private void AskSnapshotPlace(PeerProgress peer) => SendChunk(peer, peer.SnapshotOffset, ReadOnlyMemory<byte>.Empty);
+
+    private void SendChunk(PeerProgress peer, ulong offset, ReadOnlyMemory<byte> data)
+    {
+        if (peer.Snapshot is not { } snapshot)
+        {
+            return;
+        }
+
+        peer.MovedAt = _now;
+        peer.IsReadingChunk = false;
+        _effects.AddSend(new InstallSnapshot(_options.Group, _options.Node, peer.Node, _term, snapshot, offset, data));
+    }
+
+    private void RepeatSnapshotQuestion(PeerProgress peer)
+    {
+        if (peer.State == ProgressState.Snapshot && _now - peer.MovedAt >= 2UL * (ulong)_options.HeartbeatTicks)
+        {
+            AskSnapshotPlace(peer);
+        }
+    }
+
+    private void OnInstallSnapshotReply(InstallSnapshotReply reply)
+    {
+        if (_lead is not { } lead || FindProgress(lead, reply.From) is not { } peer)
+        {
+            return;
+        }
+
+        if (reply.Installed)
+        {
+            FinishSnapshot(lead, peer, reply.LastIncluded.Index);
+        }
+        else if (peer.Snapshot is { } snapshot && snapshot.LastIncluded == reply.LastIncluded)
+        {
+            peer.MovedAt = _now;
+            peer.SnapshotOffset = reply.NextOffset;
+            if (reply.NextOffset < snapshot.Length)
+            {
+                peer.IsReadingChunk = true;
+                _effects.AddChunkRead(new ReadChunk(peer.Node, snapshot, reply.NextOffset, _options.SnapshotChunkBytesMax));
+            }
+        }
+    }
+
+    private void FinishSnapshot(LeaderState lead, PeerProgress peer, LogIndex installed)
+    {
+        Invariant.Holds(installed <= _log.Last.Index, "A snapshot holds only committed entries, and a leader has them all.");
+        lead.MayCommit |= peer.Acknowledge(installed, _now);
+        if (peer.Snapshot is not null)
+        {
+            EndSnapshot(peer);
+            peer.BecomeProbe(peer.Match.Next);
+        }
+    }
+
+    private void EndSnapshot(PeerProgress peer)
+    {
+        if (peer.Snapshot is { } snapshot)
+        {
+            _effects.AddEvent(new SnapshotTransfer(peer.Node, snapshot.LastIncluded, IsSending: true, IsDone: true));
+        }
+    }
+
+    private void OnChunkRead(ChunkRead read)
+    {
+        if (_lead is not { } lead || FindProgress(lead, read.Peer) is not { IsReadingChunk: true } peer
+            || read.Snapshot != peer.Snapshot || read.Offset != peer.SnapshotOffset)
+        {
+            return; // Of a transfer that is over, or a place it has left.
+        }
+
+        if (!read.Data.IsEmpty)
+        {
+            SendChunk(peer, read.Offset, read.Data);
+            return;
+        }
+
+        peer.IsReadingChunk = false;
+        if (_snapshot is { } newest && newest != peer.Snapshot)
+        {
+            EndSnapshot(peer);
+            OfferSnapshot(peer);
+        }
+    }
+
+    private void OnInstallSnapshot(InstallSnapshot install)
+    {
+        HeardLeader(install.From);
+        var last = install.Snapshot.LastIncluded;
+        if (_installing is not null)
+        {
+            return; // The host is at work; the leader asks again.
+        }
+
+        if (last.Index <= _commit || _log.Contains(last))
+        {
+            // The log has all the snapshot stands for, so it keeps what follows (paper §7, Fig. 13 rule 6), and the
+            // state machine gets there by applying: the snapshot itself is not needed. A snapshot holds only committed
+            // entries.
+            AdvanceCommit(last.Index);
+            _incoming = null;
+            _effects.AddSendAfterSync(Installed(install.From, last, install.Snapshot.Length));
+            return;
+        }
+
+        if (_incoming is not { } current || current.Leader != install.From || current.Snapshot != install.Snapshot)
+        {
+            _incoming = (install.From, install.Snapshot);
+            _effects.AddEvent(new SnapshotTransfer(install.From, last, IsSending: false, IsDone: false));
+        }
+
+        _installing = install.Snapshot;
+        _effects.AddChunkWrite(new WriteChunk(install.From, install.Snapshot, install.Offset, install.Data));
+    }
+
+    private InstallSnapshotReply Installed(NodeId leader, EntryId last, ulong length) =>
+        new(_options.Group, _options.Node, leader, _term, last, length, true);
+
+    private void OnChunkWritten(ChunkWritten written)
+    {
+        if (_installing == written.Snapshot && written.NextOffset < written.Snapshot.Length)
+        {
+            _installing = null; // The file is not complete, or its checksum did not agree.
+        }
+
+        if (_incoming is { } current && current.Leader == written.From && current.Snapshot == written.Snapshot
+            && _leader == written.From)
+        {
+            _effects.AddSend(new InstallSnapshotReply(
+                _options.Group, _options.Node, written.From, _term, written.Snapshot.LastIncluded, written.NextOffset, false));
+        }
+    }
+
+    private void OnSnapshotInstalled(SnapshotInstalled installed)
+    {
+        var last = installed.Snapshot.LastIncluded;
+        Invariant.Holds(_lead is null, "A leader installs nothing.");
+        Invariant.Holds(last.Index >= _handedOut, "A snapshot never takes the state machine back.");
+        _installing = null;
+        _snapshot = installed.Snapshot;
+        if (!_log.Contains(last))
+        {
+            _log.Reset(last);
+            _writes.Reset(last.Index);
+            _effects.LogStart = last;
+            RequestWrite();
+        }
+
+        _commit = LogIndex.Max(_commit, last.Index);
+        _handedOut = last.Index;
+        _applied = last.Index;
+        if (!_membership.Equals(installed.Snapshot.Membership))
+        {
+            _membership = installed.Snapshot.Membership;
+            MakePeers();
+        }
+
+        if (_incoming is { } current && current.Snapshot == installed.Snapshot)
+        {
+            _incoming = null;
+            _effects.AddEvent(new SnapshotTransfer(current.Leader, last, IsSending: false, IsDone: true));
+        }
+
+        if (_leader is { } leader)
+        {
+            _effects.AddSendAfterSync(Installed(leader, last, installed.Snapshot.Length));
+        }
+    }
+}

@@ -1,0 +1,414 @@
+using System.Diagnostics;
+
+namespace Kvorum.Raft;
+
+/// <summary>One replica's consensus as a function: <see cref="Step"/> turns an input into effects.</summary>
+/// <remarks>
+/// The partial files follow the chapters of the thesis: Election, Replication, Reads, Snapshots, Forwarding. They share
+/// the state below; state that only a leader has is in <see cref="LeaderState"/>.
+/// </remarks>
+public sealed partial class RaftNode
+{
+    private readonly RaftOptions _options;
+    private readonly RaftLog _log;
+    private readonly WriteLedger _writes;
+    private readonly List<NodeId> _nonVoters;
+    private Effects _effects = new();
+    private SeededChance _chance;
+    private ulong _now;
+
+    private Membership _membership;
+    private Peer[] _peers = [];
+    private bool _mayVote;
+
+    private Role _role;
+    private Term _term;
+    private NodeId? _votedFor;
+    private NodeId? _leader;
+    private LeaderState? _lead;
+
+    private LogIndex _commit;
+    private LogIndex _handedOut;
+    private LogIndex _applied;
+    private WriteId _lastWrite;
+
+    /// <summary>The log on disk must first be replaced by this start: a crash came between snapshot and log.</summary>
+    private EntryId? _unwrittenStart;
+
+    public RaftNode(RaftOptions options, RecoveredState recovered)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(recovered);
+        _options = options;
+        _chance = new SeededChance(options.Seed);
+        _membership = recovered.Membership;
+        _nonVoters = [.. recovered.NonVoters];
+        _mayVote = recovered.MayVote && !_nonVoters.Contains(options.Node);
+        _term = recovered.HardState.Term;
+        _votedFor = recovered.HardState.VotedFor;
+        _snapshot = recovered.Snapshot;
+        _log = RecoverLog(recovered);
+        _writes = new WriteLedger(_log.Last.Index);
+        _commit = recovered.Applied;
+        _applied = recovered.Applied;
+        _handedOut = recovered.Applied;
+        Invariant.Holds(_log.Start.Index <= _applied, "What the log no longer has, the state machine has.");
+        Invariant.Holds(_applied <= _log.Last.Index, "Only entries of the log are applied.");
+        Invariant.Holds(_log.Start.Index == LogIndex.Zero || _snapshot is not null, "Only a snapshot cuts the log.");
+        MakePeers();
+        _log.Trim(_applied, _options.CacheBytesMax);
+        StartElectionTimer();
+    }
+
+    public Role Role => _role;
+
+    public Term Term => _term;
+
+    public NodeId? Leader => _leader;
+
+    public LogIndex CommitIndex => _commit;
+
+    public EntryId LastEntry => _log.Last;
+
+    /// <summary>The entry just before the first in the log.</summary>
+    public EntryId LogStart => _log.Start;
+
+    public Membership Membership => _membership;
+
+    /// <summary>Progress of every peer as the leader sees it, by id; empty when this replica does not lead.</summary>
+    public IReadOnlyList<PeerStatus> Peers
+    {
+        get
+        {
+            if (_lead is not { } lead)
+            {
+                return [];
+            }
+
+            var peers = new PeerStatus[lead.Peers.Length];
+            for (var i = 0; i < peers.Length; i++)
+            {
+                var peer = lead.Peers[i];
+                peers[i] = new PeerStatus(peer.Node, peer.Match, peer.Next, NameOf(peer.State), IsActive(peer), peer.Peer.MayVote);
+            }
+
+            return peers;
+        }
+    }
+
+    /// <summary>Advances the replica by one input and returns what the host must now do.</summary>
+    /// <remarks>Reads no clock, file, socket or random source: same state and input, same effects.</remarks>
+    public Effects Step(Input input)
+    {
+        var before = (_term, _commit, _handedOut);
+        BeginStep();
+
+        switch (input)
+        {
+            case Tick: OnTick(); break;
+            case Receive { Message: var message }: OnMessage(message); break;
+            case Propose propose: OnPropose(propose); break;
+            case Persisted persisted: OnPersisted(persisted); break;
+            case Applied applied: OnApplied(applied); break;
+            case ReadBarrier barrier: OnReadBarrier(barrier); break;
+            case Fetched fetched: OnFetched(fetched); break;
+            case SnapshotTaken taken: OnSnapshotTaken(taken); break;
+            case SnapshotInstalled installed: OnSnapshotInstalled(installed); break;
+            case ChunkRead read: OnChunkRead(read); break;
+            case ChunkWritten written: OnChunkWritten(written); break;
+            case ConnectionLost lost: OnConnectionLost(lost); break;
+            case ConnectionMade made: OnConnectionMade(made); break;
+            case Standing standing: OnStanding(standing); break;
+            case TransferLeadership: OnTransferLeadership(); break;
+            default: throw new UnreachableException($"No handler for {input?.GetType().Name}.");
+        }
+
+        EndStep();
+        AssertInvariants(before);
+        return _effects;
+    }
+
+    private void BeginStep()
+    {
+        _effects = _effects.ForNextStep();
+        if (_unwrittenStart is { } start)
+        {
+            _unwrittenStart = null;
+            _effects.LogStart = start;
+            RequestWrite();
+        }
+    }
+
+    /// <summary>
+    /// What follows from the input for all: a leader sends, committed entries are handed out, the write is noted.
+    /// </summary>
+    private void EndStep()
+    {
+        if (_lead is { } lead)
+        {
+            FlushLeader(lead);
+        }
+
+        HandOut();
+        if (_effects.Append.Count > 0)
+        {
+            _writes.Add(RequestWrite(), _log.Last.Index);
+        }
+    }
+
+    private void OnMessage(Message message)
+    {
+        if (message.Group != _options.Group || message.To != _options.Node || FindPeer(message.From) is not { } peer)
+        {
+            return; // Of another group, for another node, or from nobody of ours.
+        }
+
+        peer.IsLinkLost = false;
+
+        // These three decide about the term themselves: a vote may be refused without entering the candidate's term
+        // (thesis §4.2.3), and what a client's node asks for is not bound to a term.
+        switch (message)
+        {
+            case RequestVote request: OnRequestVote(request, peer); return;
+            case ForwardReply reply: EnterTerm(message); OnForwardReply(reply); return;
+            case ReadIndexReply reply: EnterTerm(message); OnReadIndexReply(reply); return;
+        }
+
+        if (message.Term < _term && message is not (ForwardProposals or ReadIndexRequest))
+        {
+            RefuseStale(message);
+            return;
+        }
+
+        EnterTerm(message);
+        Dispatch(message);
+    }
+
+    /// <summary>Whoever speaks in a newer term, our term is over (paper §5.1).</summary>
+    private void EnterTerm(Message message)
+    {
+        if (message.Term > _term && !message.IsFromTheFuture)
+        {
+            BecomeFollower(message.Term, leader: null);
+        }
+    }
+
+    private void Dispatch(Message message)
+    {
+        if (_lead is { } lead && FindProgress(lead, message.From) is { } progress)
+        {
+            progress.HeardAt = _now;
+        }
+
+        switch (message)
+        {
+            case AppendEntries append: OnAppendEntries(append); break;
+            case AppendReply reply: OnAppendReply(reply); break;
+            case Heartbeat heartbeat: OnHeartbeat(heartbeat); break;
+            case HeartbeatReply reply: OnHeartbeatReply(reply); break;
+            case VoteReply reply: OnVoteReply(reply); break;
+            case ForwardProposals forward: OnForwardProposals(forward); break;
+            case ReadIndexRequest request: OnReadIndexRequest(request); break;
+            case InstallSnapshot install: OnInstallSnapshot(install); break;
+            case InstallSnapshotReply reply: OnInstallSnapshotReply(reply); break;
+            case TimeoutNow timeout: OnTimeoutNow(timeout); break;
+            default: throw new UnreachableException($"No handler for {message.GetType().Name}.");
+        }
+    }
+
+    /// <summary>
+    /// A leader of an older term learns the newer one and steps down (paper §5.1). Its message is not a leader's sign
+    /// of life:
+    /// the election timer runs on. Late replies are dropped.
+    /// </summary>
+    private void RefuseStale(Message message)
+    {
+        Message? refusal = message switch
+        {
+            AppendEntries append => new AppendReply(
+                _options.Group, _options.Node, append.From, _term, false, append.Previous.Index, EntryId.Start),
+            Heartbeat beat => new HeartbeatReply(_options.Group, _options.Node, beat.From, _term, 0),
+            InstallSnapshot install => new InstallSnapshotReply(
+                _options.Group, _options.Node, install.From, _term, install.Snapshot.LastIncluded, 0, false),
+            _ => null,
+        };
+
+        if (refusal is not null)
+        {
+            _effects.AddSend(refusal);
+        }
+    }
+
+    private RaftLog RecoverLog(RecoveredState recovered)
+    {
+        var log = new RaftLog(recovered.LogStart, _options.LogBlockBits);
+        foreach (var entry in recovered.Entries)
+        {
+            log.Append(entry);
+        }
+
+        // An installed snapshot is durable before the log is reset to it. After a crash in between, the log on disk
+        // ends before the snapshot or disagrees with it: nothing in it was acknowledged beyond the snapshot, so it is
+        // dropped now.
+        if (recovered.Snapshot is { LastIncluded: var last } && last.Index >= log.Start.Index && !log.Contains(last))
+        {
+            log.Reset(last);
+            _unwrittenStart = last;
+        }
+
+        return log;
+    }
+
+    private void MakePeers()
+    {
+        var old = _peers;
+        var made = new List<Peer>(Membership.NodesMax);
+        foreach (var node in _membership.Voters)
+        {
+            made.Add(new Peer(node, isVoter: true));
+        }
+
+        foreach (var node in _membership.Learners)
+        {
+            made.Add(new Peer(node, isVoter: false));
+        }
+
+        made.RemoveAll(peer => peer.Node == _options.Node);
+        made.Sort(static (left, right) => left.Node.CompareTo(right.Node));
+        _peers = [.. made];
+        foreach (var peer in _peers)
+        {
+            peer.MayVote = !_nonVoters.Contains(peer.Node);
+            peer.IsLinkLost = Array.Find(old, known => known.Node == peer.Node) is { IsLinkLost: true };
+        }
+    }
+
+    private Peer? FindPeer(NodeId node)
+    {
+        foreach (var peer in _peers)
+        {
+            if (peer.Node == node)
+            {
+                return peer;
+            }
+        }
+
+        return null;
+    }
+
+    private static PeerProgress? FindProgress(LeaderState lead, NodeId node)
+    {
+        foreach (var peer in lead.Peers)
+        {
+            if (peer.Node == node)
+            {
+                return peer;
+            }
+        }
+
+        return null;
+    }
+
+    private WriteId RequestWrite()
+    {
+        if (_effects.Write == WriteId.None)
+        {
+            _lastWrite = new WriteId(_lastWrite.Value + 1);
+            _effects.Write = _lastWrite;
+        }
+
+        return _effects.Write;
+    }
+
+    private void SaveHardState()
+    {
+        _effects.HardState = new HardState(_term, _votedFor);
+        RequestWrite();
+    }
+
+    private void OnPersisted(Persisted persisted)
+    {
+        Invariant.Holds(persisted.Id <= _lastWrite, "Only writes that were asked for become durable.");
+        _writes.Complete(persisted.Id);
+        CountOwnVote(persisted.Id);
+        if (_lead is { } lead)
+        {
+            lead.MayCommit = true;
+            Settle(lead);
+        }
+    }
+
+    private void OnApplied(Applied applied)
+    {
+        Invariant.Holds(applied.Index <= _handedOut, "Only entries that were handed out are applied.");
+        _applied = LogIndex.Max(_applied, applied.Index);
+        if (_lead is { } lead)
+        {
+            Settle(lead);
+        }
+
+        _log.Trim(Settled, _options.CacheBytesMax);
+    }
+
+    private void OnStanding(Standing standing)
+    {
+        _nonVoters.Remove(standing.Peer);
+        if (!standing.MayVote)
+        {
+            _nonVoters.Add(standing.Peer);
+        }
+
+        if (FindPeer(standing.Peer) is { } peer)
+        {
+            peer.MayVote = standing.MayVote;
+            if (_lead is { } lead)
+            {
+                lead.MayCommit = true;
+                if (!standing.MayVote && FindProgress(lead, peer.Node) is { } progress)
+                {
+                    // Its log is another one than the one that acknowledged: find anew where it agrees with ours.
+                    progress.Forget();
+                }
+            }
+        }
+        else if (standing.Peer == _options.Node)
+        {
+            _mayVote = standing.MayVote;
+            if (!_mayVote && _role != Role.Follower)
+            {
+                BecomeFollower(_term, leader: null);
+            }
+        }
+    }
+
+    private void AssertInvariants((Term Term, LogIndex Commit, LogIndex HandedOut) before)
+    {
+        Invariant.Holds(_term >= before.Term, "A term never goes back (paper §5.1).");
+        Invariant.Holds(_commit >= before.Commit, "A commit index never goes back (paper Fig. 2).");
+        Invariant.Holds(_handedOut >= before.HandedOut, "Entries are handed out once.");
+        Invariant.Holds(_applied <= _handedOut && _handedOut <= _commit, "Only committed entries are applied.");
+        Invariant.Holds(_commit <= _log.Last.Index, "The log has every committed entry.");
+        Invariant.Holds(_log.Start.Index <= _commit, "Only committed entries are cut from the log.");
+        Invariant.Holds(_writes.Durable <= _log.Last.Index, "Only entries of the log are durable.");
+        Invariant.Holds((_role == Role.Leader) == (_lead is not null), "Leader-only state lives as long as the role.");
+        if (_lead is { } lead)
+        {
+            foreach (var peer in lead.Peers)
+            {
+                Invariant.Holds(peer.Next > peer.Match, "What is acknowledged is not sent again (paper Fig. 2).");
+                Invariant.Holds(peer.Match <= _log.Last.Index, "A follower acknowledges only what the leader has.");
+            }
+        }
+    }
+
+    private static string NameOf(ProgressState state) => state switch
+    {
+        ProgressState.Probe => "probe",
+        ProgressState.Replicate => "replicate",
+        _ => "snapshot",
+    };
+}
+
+/// <summary>A peer as the leader sees it.</summary>
+/// <param name="State">"probe", "replicate" or "snapshot".</param>
+public readonly record struct PeerStatus(NodeId Node, LogIndex Match, LogIndex Next, string State, bool IsActive, bool MayVote);

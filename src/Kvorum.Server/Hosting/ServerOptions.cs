@@ -1,0 +1,46 @@
+namespace Kvorum.Server;
+
+/// <summary>A member of the initial cluster: a name and where its peers reach it.</summary>
+public sealed record ClusterMember(string Name, Uri PeerUrl);
+
+/// <summary>Settings of a listening node; the command line builds it from flags, environment and file.</summary>
+public sealed record ServerOptions
+{
+    public required string Name { get; init; }
+
+    public required string DataPath { get; init; }
+
+    /// <summary>
+    /// Where clients connect. Clear text on a non-loopback address only with <see cref="AllowInsecure"/>.
+    /// </summary>
+    public required IReadOnlyList<Uri> ListenClientUrls { get; init; }
+
+    /// <summary>What other nodes and redirects tell clients; at least one.</summary>
+    public required IReadOnlyList<Uri> AdvertiseClientUrls { get; init; }
+
+    public required IReadOnlyList<Uri> ListenPeerUrls { get; init; }
+
+    /// <summary>Every voter of the new cluster, this node included by name.</summary>
+    public required IReadOnlyList<ClusterMember> InitialCluster { get; init; }
+
+    /// <summary>Keeps clusters apart that would look alike; part of the cluster id.</summary>
+    public string InitialClusterToken { get; init; } = "kvorum-cluster";
+
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    public TimeSpan ElectionTimeout { get; init; } = TimeSpan.FromMilliseconds(1000);
+
+    /// <summary>How long a request may wait for a leader or a quorum. Default 5 s.</summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Log bytes after which a Raft snapshot is taken. Default 256 MiB.</summary>
+    public long SnapshotLogBytes { get; init; } = 256L * 1024 * 1024;
+
+    /// <summary>Applied entries kept in the log before a snapshot. Default 10,000.</summary>
+    public ulong TrailingEntries { get; init; } = 10_000;
+
+    /// <summary>Size of one log segment. Default 64 MiB.</summary>
+    public long WalSegmentBytes { get; init; } = 64L * 1024 * 1024;
+
+    public bool AllowInsecure { get; init; }
+}

@@ -1,0 +1,39 @@
+using Microsoft.Extensions.Logging;
+
+namespace Kvorum.Server;
+
+/// <summary>Everything the server logs. Ids 2000–2999, never reused.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(2000, LogLevel.Information, "Peer {Peer} is connected in both directions.")]
+    public static partial void PeerConnected(this ILogger logger, string peer);
+
+    [LoggerMessage(2001, LogLevel.Warning, "The connection to peer {Peer} broke.")]
+    public static partial void PeerLost(this ILogger logger, string peer);
+
+    [LoggerMessage(2002, LogLevel.Warning,
+        "Cannot connect to peer {Peer} at {Url}: {Reason}. Trying again in the background.")]
+    public static partial void DialFailed(this ILogger logger, string peer, Uri url, string reason);
+
+    [LoggerMessage(2003, LogLevel.Error, "Peer {Peer} at {Url} refused this node: {Reason}.")]
+    public static partial void RefusedByPeer(this ILogger logger, string peer, Uri url, string reason);
+
+    [LoggerMessage(2004, LogLevel.Error, "Refused a peer connection from {From}: {Reason}.")]
+    public static partial void RefusedPeer(this ILogger logger, string from, string reason);
+
+    [LoggerMessage(2005, LogLevel.Error, "Closed the connection from peer {Peer}: it sent {Reason}.")]
+    public static partial void BadFrame(this ILogger logger, string peer, string reason);
+
+    [LoggerMessage(2006, LogLevel.Warning,
+        "Too many unfinished handshakes on the peer port ({Count}); closed one from {From}.")]
+    public static partial void TooManyHandshakes(this ILogger logger, int count, string from);
+
+    [LoggerMessage(2007, LogLevel.Error, "A peer connection failed in an unexpected way.")]
+    public static partial void PeerConnectionFailed(this ILogger logger, Exception error);
+
+    [LoggerMessage(2008, LogLevel.Information, "Node {Name} serves clients at {ClientUrls} and peers at {PeerUrls}.")]
+    public static partial void Serving(this ILogger logger, string name, string clientUrls, string peerUrls);
+
+    [LoggerMessage(2009, LogLevel.Information, "Node {Name} stops taking requests.")]
+    public static partial void Draining(this ILogger logger, string name);
+}

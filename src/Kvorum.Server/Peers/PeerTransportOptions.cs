@@ -1,0 +1,18 @@
+namespace Kvorum.Server;
+
+/// <summary>Who this node is, and whom it speaks to.</summary>
+internal sealed record PeerTransportOptions
+{
+    public required ulong ClusterId { get; init; }
+
+    public required ulong Node { get; init; }
+
+    /// <summary>The other members, without this node.</summary>
+    public required IReadOnlyList<ServerMember> Peers { get; init; }
+
+    /// <summary>The client URLs this node advertises, told in every handshake.</summary>
+    public required IReadOnlyList<Uri> AdvertiseClientUrls { get; init; }
+
+    /// <summary>From the first byte to the last of connecting and both hellos.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = PeerLimits.HandshakeTimeout;
+}

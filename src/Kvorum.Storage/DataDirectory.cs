@@ -1,0 +1,209 @@
+using System.Text;
+
+using Kvorum.Raft;
+
+namespace Kvorum.Storage;
+
+/// <summary>
+/// Who this directory belongs to and whom it knows. Written once durably, changed only by atomic replacement.
+/// </summary>
+/// <param name="Incarnation">
+/// Drawn when the directory was made; a node that comes with another one has lost its memory.
+/// </param>
+/// <param name="MayVote">False once the node learnt that this directory replaced an older one of the same node.</param>
+/// <param name="Peers">The incarnation of each peer as first met; 0 when never met. Sorted by id.</param>
+public sealed record NodeIdentity(
+    ulong ClusterId, NodeId Node, ulong Incarnation, bool MayVote, IReadOnlyList<PeerIdentity> Peers);
+
+/// <summary>A peer as this directory knows it.</summary>
+/// <param name="IsReplaced">
+/// The peer came with another incarnation than the first: it no longer counts as a voter.
+/// </param>
+public readonly record struct PeerIdentity(NodeId Node, ulong Incarnation, bool IsReplaced);
+
+/// <summary>Layout, identity and exclusive lock of a node's data directory.</summary>
+public sealed class DataDirectory : IDisposable
+{
+    private const string LockName = "lock";
+    private const string IdentityName = "identity";
+    private const string TemporaryIdentityName = "identity.tmp";
+    private const int OwnerNoteBytesMax = 256;
+
+    private readonly IDisk _disk;
+    private readonly IDisposable _lock;
+    private bool _hasLog;
+
+    private DataDirectory(IDisk disk, string path, IDisposable heldLock)
+    {
+        _disk = disk;
+        _lock = heldLock;
+        Path = path;
+        Identity = null!; // Read or made by Open before anyone sees the object.
+    }
+
+    public string Path { get; }
+
+    public string WalPath => Combine("wal");
+
+    public string SnapshotPath => Combine("snap");
+
+    /// <summary>Whether this start created the directory's identity.</summary>
+    public bool IsNew { get; private set; }
+
+    public NodeIdentity Identity { get; private set; }
+
+    /// <summary>Opens or creates the directory and takes its lock.</summary>
+    /// <param name="newIncarnation">Used only when the directory is new; never 0.</param>
+    /// <param name="ownerNote">What to write into the lock file for a second process to read, e.g. "pid 4711".</param>
+    /// <exception cref="DataDirectoryException">
+    /// In use (names the owner), of another cluster or node, or unreadable.
+    /// </exception>
+    public static DataDirectory Open(
+        IDisk disk, string path, ulong clusterId, NodeId node, ulong newIncarnation, string ownerNote)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(newIncarnation);
+        disk.CreateDirectory(path);
+        if (System.IO.Path.GetDirectoryName(path) is { Length: > 0 } parent)
+        {
+            disk.SyncDirectory(parent);
+        }
+
+        var directory = new DataDirectory(disk, path, TakeLock(disk, path, ownerNote));
+        try
+        {
+            directory.ReadOrCreateIdentity(clusterId, node, newIncarnation);
+            disk.CreateDirectory(directory.WalPath);
+            disk.CreateDirectory(directory.SnapshotPath);
+            disk.SyncDirectory(path);
+            return directory;
+        }
+        catch
+        {
+            directory.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Replaces the identity durably (write, sync, rename, sync directory). From any thread, one at a time.
+    /// </summary>
+    public void Save(NodeIdentity identity)
+    {
+        WriteIdentity(identity, _hasLog);
+        Identity = identity;
+    }
+
+    /// <summary>
+    /// Remembers durably that the log exists. Call it when the log was opened, before anything is acknowledged: from
+    /// then on a directory without its log is refused, because the node forgot what it voted for.
+    /// </summary>
+    public void RememberLog()
+    {
+        if (!_hasLog)
+        {
+            WriteIdentity(Identity, hasLog: true);
+            _hasLog = true;
+        }
+    }
+
+    public void Dispose() => _lock.Dispose();
+
+    private static IDisposable TakeLock(IDisk disk, string path, string ownerNote)
+    {
+        var lockPath = System.IO.Path.Combine(path, LockName);
+        var held = disk.TryLock(lockPath);
+        using var file = disk.Open(lockPath, create: true);
+        if (held is null)
+        {
+            var note = new byte[OwnerNoteBytesMax];
+            var owner = Encoding.UTF8.GetString(note, 0, file.Read(note, 0)).Trim();
+            throw new DataDirectoryException(
+                $"{path} is in use by another process ({(owner.Length > 0 ? owner : "unknown")}). "
+                + "Stop it, or use another data directory.");
+        }
+
+        var bytes = Encoding.UTF8.GetBytes(ownerNote.ReplaceLineEndings(" ") + "\n");
+        file.SetLength(0);
+        file.Write(bytes.AsSpan(0, Math.Min(bytes.Length, OwnerNoteBytesMax)), 0);
+        return held;
+    }
+
+    private void ReadOrCreateIdentity(ulong clusterId, NodeId node, ulong newIncarnation)
+    {
+        if (_disk.Exists(Combine(IdentityName)))
+        {
+            ReadIdentity(clusterId, node);
+            return;
+        }
+
+        var left = _disk.List(WalPath).Where(name => WalSegment.TryParseName(name, out _))
+            .Concat(_disk.List(SnapshotPath).Where(name => name.EndsWith(".snap", StringComparison.Ordinal)))
+            .FirstOrDefault();
+        if (left is not null)
+        {
+            throw new DataDirectoryException(
+                $"{Path}: expected a file {IdentityName} beside {left}, found none. "
+                + "Without it nobody knows whose data this is. Restore the file, or remove the directory and add "
+                + "the node to the cluster again as a new one.");
+        }
+
+        var identity = new NodeIdentity(clusterId, node, newIncarnation, MayVote: true, Peers: []);
+        WriteIdentity(identity, hasLog: false);
+        Identity = identity;
+        IsNew = true;
+    }
+
+    private void ReadIdentity(ulong clusterId, NodeId node)
+    {
+        var path = Combine(IdentityName);
+        using (var file = _disk.Open(path, create: false))
+        {
+            var length = file.Length;
+            var bytes = new byte[Math.Min(length, IdentityFile.BytesMax + 1)];
+            if (file.Read(bytes, 0) != length || !IdentityFile.TryRead(bytes, out var identity, out _hasLog))
+            {
+                throw new DataDirectoryException(
+                    $"{path}: damaged ({length} bytes that do not match their checksum). "
+                    + "The node does not know who it is. Restore the file, or remove the directory and add the node "
+                    + "to the cluster again as a new one.");
+            }
+
+            Identity = identity;
+        }
+
+        if (Identity.ClusterId != clusterId || Identity.Node != node)
+        {
+            throw new DataDirectoryException(
+                $"{Path}: expected cluster {clusterId:x}, node {node}; "
+                + $"found cluster {Identity.ClusterId:x}, node {Identity.Node}. Each node needs a data directory of "
+                + "its own.");
+        }
+
+        if (_hasLog && !_disk.List(WalPath).Any(name => WalSegment.TryParseName(name, out _)))
+        {
+            throw new DataDirectoryException(
+                $"{WalPath}: expected the log that was here, found no segment. "
+                + "The node forgot what it voted for and acknowledged. Remove the data directory and add the node "
+                + "to the cluster again as a new one.");
+        }
+    }
+
+    private void WriteIdentity(NodeIdentity identity, bool hasLog)
+    {
+        using (var file = _disk.Open(Combine(TemporaryIdentityName), create: true))
+        {
+            var bytes = IdentityFile.Write(identity, hasLog);
+            file.SetLength(0);
+            file.Write(bytes, 0);
+            file.Sync();
+        }
+
+        _disk.Rename(Combine(TemporaryIdentityName), Combine(IdentityName));
+        _disk.SyncDirectory(Path);
+    }
+
+    private string Combine(string name) => System.IO.Path.Combine(Path, name);
+}
+
+/// <summary>A data directory that cannot be used; the message says why, what was expected and what to do.</summary>
+public sealed class DataDirectoryException(string message, Exception? inner = null) : IOException(message, inner);

@@ -1,0 +1,219 @@
+namespace Kvorum.Storage;
+
+/// <summary>Makes segment files: zero-filled, synced, under their name only when complete.</summary>
+/// <remarks>
+/// The writer calls <see cref="Create"/>, one other thread may call <see cref="PrepareSpare"/>; the lock covers only
+/// the hand-over of the finished spare.
+/// </remarks>
+internal sealed class WalFiles(IDisk disk, string directory, long segmentBytes)
+{
+    /// <summary>Zeros are written in pieces of this size, so that no large buffer is held.</summary>
+    private const int ZeroBytesPerWrite = 1024 * 1024;
+
+    /// <summary>
+    /// And synced in pieces of this size, so that the log's own syncs never wait for a whole segment.
+    /// </summary>
+    private const int ZeroBytesPerSync = 8 * 1024 * 1024;
+
+    private const string SpareName = "spare";
+    private const string SpareTemporaryName = "spare.tmp";
+    private const string NextTemporaryName = "next.tmp";
+
+    private readonly Lock _gate = new();
+    private bool _hasSpare;
+    private bool _isPreparing;
+
+    public string Directory => directory;
+
+    public bool NeedsSpare
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return !_hasSpare && !_isPreparing;
+            }
+        }
+    }
+
+    public long SpareBytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _hasSpare ? segmentBytes : 0;
+            }
+        }
+    }
+
+    public string PathOf(string name) => Path.Combine(directory, name);
+
+    /// <summary>Removes what an interrupted start or roll left; a spare that is whole stays.</summary>
+    public void CleanUp()
+    {
+        foreach (var name in disk.List(directory))
+        {
+            if (name.EndsWith(".tmp", StringComparison.Ordinal))
+            {
+                disk.Delete(PathOf(name));
+            }
+            else if (name == SpareName)
+            {
+                _hasSpare = IsZeroFilled(PathOf(name));
+                if (!_hasSpare)
+                {
+                    disk.Delete(PathOf(name));
+                }
+            }
+        }
+    }
+
+    /// <summary>Makes the spare if there is none; when it fails nothing but the attempt is lost.</summary>
+    public void PrepareSpare()
+    {
+        lock (_gate)
+        {
+            if (_hasSpare || _isPreparing)
+            {
+                return;
+            }
+
+            _isPreparing = true;
+        }
+
+        var isMade = false;
+        try
+        {
+            Fill(SpareTemporaryName, segmentBytes);
+            disk.Rename(PathOf(SpareTemporaryName), PathOf(SpareName));
+            disk.SyncDirectory(directory);
+            isMade = true;
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _hasSpare = isMade;
+                _isPreparing = false;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Makes the segment that <paramref name="header"/> describes, durably, from the spare if that fits.
+    /// </summary>
+    public WalSegment Create(in WalSegmentHeader header)
+    {
+        var from = NextTemporaryName;
+        if (!TryTakeSpare(header.Size, out var spare))
+        {
+            Fill(NextTemporaryName, header.Size);
+        }
+        else
+        {
+            from = spare;
+        }
+
+        Span<byte> bytes = stackalloc byte[WalSegmentHeader.Bytes];
+        var salt = header.Write(bytes);
+        using (var file = disk.Open(PathOf(from), create: false))
+        {
+            file.Write(bytes, 0);
+            file.Sync();
+        }
+
+        var path = PathOf(WalSegment.NameOf(header.Sequence));
+        disk.Rename(PathOf(from), path);
+        disk.SyncDirectory(directory);
+        return new WalSegment(disk.Open(path, create: false), header.Sequence, header.Size, salt);
+    }
+
+    /// <summary>Deletes segment files, lowest first, and makes that durable.</summary>
+    public void Delete(IReadOnlyList<ulong> sequences)
+    {
+        foreach (var sequence in sequences)
+        {
+            disk.Delete(PathOf(WalSegment.NameOf(sequence)));
+        }
+
+        disk.SyncDirectory(directory);
+    }
+
+    private bool TryTakeSpare(long size, out string name)
+    {
+        name = SpareName;
+        lock (_gate)
+        {
+            var fits = _hasSpare && size == segmentBytes;
+            _hasSpare = _hasSpare && !fits;
+            return fits;
+        }
+    }
+
+    private void Fill(string name, long size)
+    {
+        var path = PathOf(name);
+        try
+        {
+            using var file = disk.Open(path, create: true);
+            file.SetLength(0);
+            var zeros = new byte[Math.Min(size, ZeroBytesPerWrite)];
+            for (long offset = 0, unsynced = 0; offset < size;)
+            {
+                var count = (int)Math.Min(zeros.Length, size - offset);
+                file.Write(zeros.AsSpan(0, count), offset);
+                offset += count;
+                unsynced += count;
+                if (unsynced >= ZeroBytesPerSync)
+                {
+                    file.Sync();
+                    unsynced = 0;
+                }
+            }
+
+            file.Sync();
+        }
+        catch (IOException)
+        {
+            // A full disk must not stay full because of the attempt.
+            TryDelete(path);
+            throw;
+        }
+    }
+
+    private void TryDelete(string path)
+    {
+        try
+        {
+            disk.Delete(path);
+        }
+        catch (IOException)
+        {
+            // The failure that is already on its way says more; the next start removes the file.
+        }
+    }
+
+    private bool IsZeroFilled(string path)
+    {
+        using var file = disk.Open(path, create: false);
+        if (file.Length != segmentBytes)
+        {
+            return false;
+        }
+
+        var buffer = new byte[Math.Min(segmentBytes, ZeroBytesPerWrite)];
+        for (long offset = 0; offset < segmentBytes;)
+        {
+            var count = file.Read(buffer, offset);
+            if (count == 0 || buffer.AsSpan(0, count).ContainsAnyExcept((byte)0))
+            {
+                return false;
+            }
+
+            offset += count;
+        }
+
+        return true;
+    }
+}

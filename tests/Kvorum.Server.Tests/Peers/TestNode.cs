@@ -1,0 +1,179 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Channels;
+using Kvorum.Node;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
+
+namespace Kvorum.Server.Tests.Peers;
+
+/// <summary>A transport with a real peer port on loopback, and a gate that records instead of a replica.</summary>
+internal sealed class TestNode : IAsyncDisposable
+{
+    public const ulong ClusterId = 0xC1;
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly Channel<(ulong Peer, byte[] Frame)> _frames = Channel.CreateUnbounded<(ulong, byte[])>();
+    private readonly Channel<(ulong Peer, bool IsUp)> _changes = Channel.CreateUnbounded<(ulong, bool)>();
+    private readonly WebApplication _listener;
+
+    private TestNode(
+        ulong node, int port, IReadOnlyDictionary<ulong, int> ports, ulong clusterId, Func<PeerHello, string?>? judge,
+        TimeSpan handshakeTimeout)
+    {
+        Node = node;
+        Port = port;
+        Peers = [.. ports.Where(pair => pair.Key != node).Select(pair => Member(pair.Key, pair.Value))];
+        Transport = new PeerTransport(
+            new PeerTransportOptions
+            {
+                ClusterId = clusterId,
+                Node = node,
+                Peers = Peers,
+                AdvertiseClientUrls = [new Uri($"http://client-{node}.test:2379/"), new Uri("http://other.test:1/")],
+                HandshakeTimeout = handshakeTimeout,
+            },
+            Logs.CreateLogger("peers"),
+            TimeProvider.System);
+        Gate = new PeerGate(
+            peer => new PeerHello(clusterId, node, peer, node * 100, 0),
+            judge ?? (_ => null),
+            (peer, isUp) => _changes.Writer.TryWrite((peer, isUp)),
+            (peer, frame) => OnFrame(peer, frame));
+        _listener = Listeners.BuildPeers([new Uri($"http://127.0.0.1:{port}")], Transport, Logs);
+    }
+
+    public ulong Node { get; }
+
+    public int Port { get; }
+
+    public ServerMember[] Peers { get; }
+
+    public RecordingLoggers Logs { get; } = new();
+
+    public PeerTransport Transport { get; }
+
+    public PeerGate Gate { get; }
+
+    /// <summary>What the gate answers to a frame; true unless a test says otherwise.</summary>
+    public Func<ReadOnlyMemory<byte>, bool> Accepts { get; set; } = _ => true;
+
+    /// <summary>Counts frames instead of keeping them, for measuring.</summary>
+    public Action<ReadOnlyMemory<byte>>? Measure { get; set; }
+
+    public static ServerMember Member(ulong node, int port) =>
+        new($"n{node}", node, new Uri($"http://127.0.0.1:{port}"));
+
+    public static async Task<TestNode> StartAsync(
+        ulong node,
+        IReadOnlyDictionary<ulong, int> ports,
+        ulong clusterId = ClusterId,
+        Func<PeerHello, string?>? judge = null,
+        TimeSpan? handshakeTimeout = null)
+    {
+        var started = new TestNode(
+            node, ports[node], ports, clusterId, judge, handshakeTimeout ?? PeerLimits.HandshakeTimeout);
+        await started._listener.StartAsync(TestContext.Current.CancellationToken);
+        started.Transport.Start(started.Gate);
+        return started;
+    }
+
+    /// <summary>Ports that were free a moment ago, by node.</summary>
+    public static Dictionary<ulong, int> FreePorts(int count)
+    {
+        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
+        try
+        {
+            var ports = new Dictionary<ulong, int>();
+            foreach (var listener in listeners)
+            {
+                listener.Start();
+                ports.Add((ulong)ports.Count + 1, ((IPEndPoint)listener.LocalEndpoint).Port);
+            }
+
+            return ports;
+        }
+        finally
+        {
+            foreach (var listener in listeners)
+            {
+                listener.Dispose();
+            }
+        }
+    }
+
+    public async Task<(ulong Peer, byte[] Frame)> NextFrameAsync() =>
+        await _frames.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(Patience);
+
+    public async Task<(ulong Peer, bool IsUp)> NextChangeAsync() =>
+        await _changes.Reader.ReadAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(Patience);
+
+    public bool HasFrame => _frames.Reader.Count > 0;
+
+    public bool HasChange => _changes.Reader.Count > 0;
+
+    /// <summary>Closes the listener and every connection, as the end of a process would.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await Transport.StopAsync();
+        await _listener.StopAsync(TestContext.Current.CancellationToken);
+        await _listener.DisposeAsync();
+    }
+
+    private bool OnFrame(ulong peer, ReadOnlyMemory<byte> frame)
+    {
+        if (Measure is { } measure)
+        {
+            measure(frame);
+            return true;
+        }
+
+        _frames.Writer.TryWrite((peer, frame.ToArray()));
+        return Accepts(frame);
+    }
+}
+
+/// <summary>Keeps every message, and lets a test wait for one.</summary>
+internal sealed class RecordingLoggers : ILoggerFactory, ILogger
+{
+    private readonly ConcurrentQueue<string> _messages = new();
+    private readonly SemaphoreSlim _added = new(0);
+
+    public IReadOnlyCollection<string> Messages => _messages;
+
+    public async Task<string> WaitForAsync(string part)
+    {
+        while (true)
+        {
+            if (_messages.FirstOrDefault(message => message.Contains(part, StringComparison.Ordinal)) is { } found)
+            {
+                return found;
+            }
+
+            if (!await _added.WaitAsync(TestNode.Patience, TestContext.Current.CancellationToken))
+            {
+                throw new TimeoutException($"No message with \"{part}\"; there are: {string.Join(" | ", _messages)}");
+            }
+        }
+    }
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public void AddProvider(ILoggerProvider provider) => throw new InvalidOperationException("There are no providers.");
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+        Func<TState, Exception?, string> formatter)
+    {
+        _messages.Enqueue($"{logLevel} {formatter(state, exception)} {exception?.Message}");
+        _added.Release();
+    }
+
+    public void Dispose() => _added.Dispose();
+}

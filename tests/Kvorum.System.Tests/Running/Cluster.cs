@@ -1,0 +1,151 @@
+using System.Diagnostics;
+
+namespace Kvorum.SystemTests.Running;
+
+/// <summary>A cluster of real processes with real logs on disk, gone without trace when disposed.</summary>
+public sealed class Cluster : IDisposable
+{
+    private const int LogLinesShown = 60;
+    private const string SegmentFlag = "--wal-segment-bytes";
+
+    /// <summary>Segments are filled with zeros when made; small ones make tests start at once.</summary>
+    private static readonly string[] SmallSegments = [SegmentFlag, "4MiB"];
+
+    private readonly TemporaryDirectory _directory = new();
+    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false });
+
+    private Cluster(int count, Func<string, string>? dataDirOf, string[] flags)
+    {
+        var firstPort = FreePorts.Block(2 * count);
+        Nodes = [.. Enumerable.Range(0, count).Select(i => NodeAt(i, firstPort + (2 * i), dataDirOf, flags))];
+        Members = string.Join(',', Nodes.Select(node => $"{node.Name}={node.PeerUrl}"));
+    }
+
+    public IReadOnlyList<ClusterNode> Nodes { get; }
+
+    public IEnumerable<ClusterNode> Running => Nodes.Where(node => node.IsRunning);
+
+    private string Members { get; }
+
+    /// <summary>
+    /// Runs a story on a fresh cluster whose nodes are all started; a failure prints the nodes' logs.
+    /// </summary>
+    public static Task RunAsync(int count, Func<Cluster, Task> story, params string[] flags) =>
+        RunAsync(count, story, dataDirOf: null, flags);
+
+    /// <param name="dataDirOf">Where a node keeps its data, by name; null for a directory of the cluster's own.</param>
+    public static async Task RunAsync(
+        int count, Func<Cluster, Task> story, Func<string, string>? dataDirOf, params string[] flags)
+    {
+        using var cluster = new Cluster(count, dataDirOf, flags);
+        try
+        {
+            foreach (var node in cluster.Nodes)
+            {
+                node.Start();
+            }
+
+            await story(cluster);
+        }
+        catch (Exception e)
+        {
+            throw new ClusterStoryException(e, cluster.Logs());
+        }
+    }
+
+    /// <summary>The node all running nodes take for their leader.</summary>
+    public async Task<ClusterNode> LeaderAsync(TimeSpan? limit = null) =>
+        await Wait.ForAsync("one leader that all running nodes follow", limit ?? Wait.Usual, async () =>
+        {
+            var states = await Task.WhenAll(Running.Select(node => node.StateAsync()));
+            var leader = states.FirstOrDefault(state => state is { IsLeader: true })?.Id;
+            return leader is not null && states.All(state => state?.Leader == leader)
+                ? Nodes.Single(node => node.Name == leader)
+                : null;
+        });
+
+    public async Task<ClusterNode> FollowerAsync()
+    {
+        var leader = await LeaderAsync();
+        return Running.First(node => node != leader);
+    }
+
+    /// <summary>
+    /// All running nodes have applied the same index, and say so with equal hashes. Call when nothing is being written.
+    /// </summary>
+    public Task<string> ConvergeAsync() =>
+        Wait.ForAsync("all running nodes at one applied index", Wait.Usual, async () =>
+        {
+            var states = await Task.WhenAll(Running.Select(node => node.StateAsync()));
+            var isEven = states.All(state => state is not null)
+                && states.Select(state => state?.CommitIndex).Distinct().Count() == 1
+                && states.All(state => state?.LastApplied == state?.CommitIndex)
+                && states.Select(state => state?.StateHashIndex).Distinct().Count() == 1;
+            if (!isEven)
+            {
+                return null;
+            }
+
+            // Equal index, hence equal state: a difference here is never a matter of waiting.
+            Assert.Single(states.Select(state => state?.StateHash).Distinct());
+            return states[0]?.StateHash;
+        });
+
+    /// <summary>
+    /// kill -9 of the leader, then a write on a node that is left, tried until it succeeds; how long that took.
+    /// </summary>
+    public async Task<TimeSpan> KillLeaderAndWriteAsync(string key, string value)
+    {
+        var leader = await LeaderAsync();
+        var left = Nodes.First(node => node.IsRunning && node != leader);
+        var clock = Stopwatch.StartNew();
+        leader.Kill();
+        await Wait.UntilAsync("a write on a node that is left", TimeSpan.FromSeconds(15), async () =>
+        {
+            var (status, _) = await left.SendAsync(HttpMethod.Put, $"/v1/kv/{key}", value, idempotencyKey: $"failover-{key}");
+            return status == 204;
+        });
+        return clock.Elapsed;
+    }
+
+    public string Logs() => string.Join(
+        "\n",
+        Nodes.Select(node =>
+        {
+            var lines = node.Log.Split('\n').TakeLast(LogLinesShown);
+            return $"--- {node.Name} ({(node.IsRunning ? "running" : "not running")})\n{string.Join('\n', lines)}";
+        }));
+
+    public void Dispose()
+    {
+        foreach (var node in Nodes)
+        {
+            node.Dispose();
+        }
+
+        _http.Dispose();
+        _directory.Dispose();
+    }
+
+    private ClusterNode NodeAt(int i, int clientPort, Func<string, string>? dataDirOf, string[] flags)
+    {
+        var name = $"n{i + 1}";
+        var dataDir = dataDirOf?.Invoke(name) ?? _directory.At(name);
+        return new ClusterNode(name, clientPort, dataDir, _http, node =>
+        [
+            "serve",
+            "--exit-when-stdin-closes", // No process outlives a killed test run.
+            "--name", node.Name,
+            "--data-dir", node.DataDir,
+            "--listen-client-urls", node.ClientUrl,
+            "--listen-peer-urls", node.PeerUrl,
+            "--initial-cluster", Members,
+            .. flags.Contains(SegmentFlag) ? [] : SmallSegments,
+            .. flags,
+        ]);
+    }
+}
+
+/// <summary>A failure in a story, with what the nodes logged last.</summary>
+public sealed class ClusterStoryException(Exception inner, string logs)
+    : Exception($"{inner.Message}\n{inner.StackTrace}\n{logs}", inner);

@@ -1,0 +1,35 @@
+using System.Reflection.Metadata;
+using System.Reflection.PortableExecutable;
+
+namespace Kvorum.Tidy.Assemblies;
+
+/// <summary>What a built assembly refers to, read from its metadata without loading it.</summary>
+internal static class BuiltAssembly
+{
+    public static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, name + ".dll");
+
+    /// <summary>Names of referenced assemblies, sorted.</summary>
+    public static IReadOnlyList<string> References(string name) =>
+        Read(name, metadata => metadata.AssemblyReferences.Select(handle => NameOf(metadata, handle)));
+
+    /// <summary>Names of the types used from another assembly, sorted.</summary>
+    public static IReadOnlyList<string> TypesUsedFrom(string name, string other) =>
+        Read(name, metadata => metadata.TypeReferences
+            .Select(metadata.GetTypeReference)
+            .Where(type => IsFrom(metadata, type, other))
+            .Select(type => metadata.GetString(type.Name)));
+
+    private static bool IsFrom(MetadataReader metadata, TypeReference type, string other) =>
+        type.ResolutionScope.Kind == HandleKind.AssemblyReference
+        && NameOf(metadata, (AssemblyReferenceHandle)type.ResolutionScope) == other;
+
+    private static string NameOf(MetadataReader metadata, AssemblyReferenceHandle handle) =>
+        metadata.GetString(metadata.GetAssemblyReference(handle).Name);
+
+    private static IReadOnlyList<string> Read(string name, Func<MetadataReader, IEnumerable<string>> select)
+    {
+        using var file = File.OpenRead(PathOf(name));
+        using var image = new PEReader(file);
+        return [.. select(image.GetMetadataReader()).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+    }
+}
