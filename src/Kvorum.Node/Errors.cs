@@ -48,3 +48,10 @@ public sealed class NodeStoppedException(string reason)
 {
     public override bool IsSafeToRetry => true;
 }
+
+/// <summary>A change of the membership or of the leader is not allowed now; nothing was proposed.</summary>
+public sealed class MemberChangeRefusedException(string why)
+    : KvorumException($"The change was refused: {why}")
+{
+    public override bool IsSafeToRetry => true;
+}

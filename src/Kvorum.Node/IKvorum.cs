@@ -38,6 +38,30 @@ public interface IKvorum
     /// <exception cref="OverloadedException">The inbox is full.</exception>
     /// <exception cref="NodeStoppedException">The node is stopping.</exception>
     Task<RangeResult> ReadAsync(RangeQuery query, Consistency consistency, TimeSpan timeout, CancellationToken cancel);
+
+    /// <summary>
+    /// Changes the membership, asked on any node; completes when the change is committed (Add and Replace: when the
+    /// new node is a learner; its promotion follows by itself).
+    /// </summary>
+    /// <param name="isDryRun">Only tells what would result and why it would be refused; nothing is proposed.</param>
+    /// <exception cref="MemberChangeRefusedException">The change is not allowed now; nothing was proposed.</exception>
+    /// <exception cref="NoLeaderException">No leader within the timeout; nothing was proposed.</exception>
+    /// <exception cref="OutcomeUnknownException">Timed out, or the leader was lost, after proposing.</exception>
+    /// <exception cref="NodeStoppedException">The node is stopping; nothing was proposed.</exception>
+    Task<MemberChangePlan> ChangeMembersAsync(
+        MemberChange change, bool isDryRun, TimeSpan timeout, CancellationToken cancel);
+
+    /// <summary>
+    /// Hands leadership over (thesis §3.10), asked on any node; completes when this node has heard of the new leader.
+    /// </summary>
+    /// <param name="to">A voter, or null for the most advanced one.</param>
+    /// <exception cref="MemberChangeRefusedException">
+    /// The target is no voter, does not answer, or leads already.
+    /// </exception>
+    /// <exception cref="NoLeaderException">No leader is known; nothing happened.</exception>
+    /// <exception cref="OutcomeUnknownException">Nobody else led within the timeout; the old leader may go on.</exception>
+    /// <exception cref="NodeStoppedException">The node is stopping.</exception>
+    Task TransferLeadershipAsync(ulong? to, TimeSpan timeout, CancellationToken cancel);
 }
 
 /// <summary>
@@ -121,4 +145,14 @@ public sealed record NodeStatus
 /// <param name="Next">Leader only: next index to send; else 0.</param>
 /// <param name="State">Leader only: "probe", "replicate" or "snapshot"; else empty.</param>
 public readonly record struct MemberStatus(
-    ulong Node, bool IsVoter, bool IsConnected, bool MayVote, ulong Match, ulong Next, string State);
+    ulong Node, bool IsVoter, bool IsConnected, bool MayVote, ulong Match, ulong Next, string State)
+{
+    /// <summary>Where it is reached; null for a member of an initial cluster that has not told yet.</summary>
+    public MemberAddress? Address { get; init; }
+
+    /// <summary>It votes until the joint change under way is committed, and no longer then.</summary>
+    public bool IsLeaving { get; init; }
+
+    /// <summary>A learner that is promoted by itself once it is in sync.</summary>
+    public bool IsJoining { get; init; }
+}

@@ -177,6 +177,13 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         return taken.WaitAsync(cancel);
     }
 
+    public Task<MemberChangePlan> ChangeMembersAsync(
+        MemberChange change, bool isDryRun, TimeSpan timeout, CancellationToken cancel) =>
+        throw new NotImplementedException();
+
+    public Task TransferLeadershipAsync(ulong? to, TimeSpan timeout, CancellationToken cancel) =>
+        throw new NotImplementedException();
+
     /// <summary>Hands leadership over (at most <paramref name="handOverMax"/>), stops, closes files.</summary>
     public async Task StopAsync(TimeSpan handOverMax)
     {

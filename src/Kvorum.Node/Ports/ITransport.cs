@@ -16,6 +16,12 @@ public interface ITransport
     /// <summary>Starts dialling the peers and accepting them; what comes in goes to <paramref name="gate"/>.</summary>
     void Start(PeerGate gate);
 
+    /// <summary>
+    /// From now on dials and accepts exactly these peers; connections to others are closed. Any thread, before or after
+    /// <see cref="Start"/>. Called with the whole list each time the membership in force changes.
+    /// </summary>
+    void SetPeers(IReadOnlyList<MemberAddress> peers);
+
     /// <summary>Closes every connection; nothing is delivered afterwards.</summary>
     ValueTask StopAsync();
 }

@@ -58,6 +58,11 @@ internal sealed class PeerTransport : ITransport
         }
     }
 
+    public void SetPeers(IReadOnlyList<MemberAddress> peers)
+    {
+        // The membership of a running cluster does not change yet.
+    }
+
     public void Start(PeerGate gate)
     {
         if (Interlocked.CompareExchange(ref _gate, gate, null) is not null)

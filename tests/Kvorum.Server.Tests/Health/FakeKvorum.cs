@@ -68,6 +68,13 @@ internal sealed class FakeKvorum : IKvorum
     public Task<CommandResult> ProposeAsync(Command command, TimeSpan timeout, CancellationToken cancel) =>
         throw new InvalidOperationException("Health and metrics never write.");
 
+    public Task<MemberChangePlan> ChangeMembersAsync(
+        MemberChange change, bool isDryRun, TimeSpan timeout, CancellationToken cancel) =>
+        throw new NotSupportedException();
+
+    public Task TransferLeadershipAsync(ulong? to, TimeSpan timeout, CancellationToken cancel) =>
+        throw new NotSupportedException();
+
     public Task<RangeResult> ReadAsync(
         RangeQuery query, Consistency consistency, TimeSpan timeout, CancellationToken cancel)
     {

@@ -101,6 +101,13 @@ internal sealed class MachineKvorum : IKvorum, IDisposable
         }
     }
 
+    public Task<MemberChangePlan> ChangeMembersAsync(
+        MemberChange change, bool isDryRun, TimeSpan timeout, CancellationToken cancel) =>
+        throw new NotSupportedException();
+
+    public Task TransferLeadershipAsync(ulong? to, TimeSpan timeout, CancellationToken cancel) =>
+        throw new NotSupportedException();
+
     public Task<RangeResult> ReadAsync(
         RangeQuery query, Consistency consistency, TimeSpan timeout, CancellationToken cancel)
     {

@@ -26,9 +26,14 @@ internal sealed record ProjectRule(
         new("Kvorum.Storage", "Kvorum.Storage", ["Kvorum.Raft"], []),
         new("Kvorum.Node", "Kvorum.Node",
             ["Kvorum.Raft", "Kvorum.Kv", "Kvorum.Storage"], ["Microsoft.Extensions.Logging.Abstractions"]),
+        new("Kvorum.Client", "Kvorum.Client", [], []),
+        new("Kvorum.Simulator", "Kvorum.Simulator",
+            ["Kvorum.Raft", "Kvorum.Kv", "Kvorum.Storage", "Kvorum.Node", "Kvorum.Client"],
+            ["Microsoft.Extensions.Logging.Abstractions"]),
         new("Kvorum.Server", "Kvorum.Server", ["Kvorum.Node", "Kvorum.Kv"], ["Microsoft.AspNetCore.OpenApi"]),
         new("Kvorum.Cli", "kvorum",
-            ["Kvorum.Server", "Kvorum.Node", "Kvorum.Kv"], ["System.CommandLine", "Spectre.Console"]),
+            ["Kvorum.Server", "Kvorum.Node", "Kvorum.Kv", "Kvorum.Client", "Kvorum.Simulator"],
+            ["System.CommandLine", "Spectre.Console"]),
     ];
 
     /// <summary>

@@ -1,0 +1,39 @@
+namespace Kvorum.Node;
+
+/// <summary>
+/// Seeded bugs of this project, one of which a build made with -p:Mutants=true can switch on, so that the simulator can
+/// prove it finds them. In an ordinary build each is the constant false, and the compiler leaves nothing of it.
+/// </summary>
+/// <remarks>The numbers are those of docs/simulator.md, "Mutants". They stay, whatever is added.</remarks>
+#if MUTANTS
+internal static class NodeMutants
+{
+    /// <summary>28: installs a snapshot while entries before it are still being applied (openraft).</summary>
+    internal static bool InstallDuringApply => Raft.RaftMutants.Active == 28;
+
+    /// <summary>35: lets a node vote whose directory was replaced.</summary>
+    internal static bool AmnesiacVotes => Raft.RaftMutants.Active == 35;
+
+    /// <summary>39: gives a retried proposal a new session stamp after a change of leader.</summary>
+    internal static bool DuplicateAfterLeaderChange => Raft.RaftMutants.Active == 39;
+
+    /// <summary>57: proposes the operations of one transaction as several entries at a batch boundary.</summary>
+    internal static bool TransactionSplit => Raft.RaftMutants.Active == 57;
+
+    /// <summary>58: answers linearizable reads from what this follower has applied (Xraft #39).</summary>
+    internal static bool LocalReadAsLinearizable => Raft.RaftMutants.Active == 58;
+
+    /// <summary>59: tells the caller that a timed-out write had no effect.</summary>
+    internal static bool TimeoutCalledFailed => Raft.RaftMutants.Active == 59;
+}
+#else
+internal static class NodeMutants
+{
+    internal const bool InstallDuringApply = false;
+    internal const bool AmnesiacVotes = false;
+    internal const bool DuplicateAfterLeaderChange = false;
+    internal const bool TransactionSplit = false;
+    internal const bool LocalReadAsLinearizable = false;
+    internal const bool TimeoutCalledFailed = false;
+}
+#endif
