@@ -77,9 +77,13 @@ public sealed class Failover
         if (_asked > 0 && _asked % _endpoints == 0 && !_isPaused)
         {
             _isPaused = true;
-            return elapsed + RoundPause >= _timeout
-                ? new FailoverStep(_mayBeApplied ? FailoverAction.OutcomeUnknown : FailoverAction.Unavailable, 0, default)
-                : new FailoverStep(FailoverAction.Pause, 0, RoundPause);
+            if (elapsed + RoundPause < _timeout)
+            {
+                return new FailoverStep(FailoverAction.Pause, 0, RoundPause);
+            }
+
+            var end = _mayBeApplied ? FailoverAction.OutcomeUnknown : FailoverAction.Unavailable;
+            return new FailoverStep(end, 0, default);
         }
 
         _isPaused = false;
@@ -90,5 +94,6 @@ public sealed class Failover
     }
 
     /// <summary>Tells how the attempt just made ended.</summary>
-    public void Ended(AttemptOutcome outcome, bool isWrite) => _mayBeApplied |= isWrite && outcome == AttemptOutcome.Unknown;
+    public void Ended(AttemptOutcome outcome, bool isWrite) =>
+        _mayBeApplied |= isWrite && outcome == AttemptOutcome.Unknown;
 }

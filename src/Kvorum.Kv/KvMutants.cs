@@ -17,7 +17,7 @@ internal static class KvMutants
     /// <summary>40: lets the order of a hash table decide what a transaction does first.</summary>
     internal static bool NonDeterministicApply => Raft.RaftMutants.Active == 40;
 
-    /// <summary>41: counts a revision of a change that failed, so that it is used twice after a restart (etcd #13766).</summary>
+    /// <summary>41: counts a revision for a change that failed, used twice after a restart (etcd #13766).</summary>
     internal static bool RevisionReused => Raft.RaftMutants.Active == 41;
 
     /// <summary>54: includes the end key of a range.</summary>

@@ -59,7 +59,7 @@ public interface IKvorum
     /// The target is no voter, does not answer, or leads already.
     /// </exception>
     /// <exception cref="NoLeaderException">No leader is known; nothing happened.</exception>
-    /// <exception cref="OutcomeUnknownException">Nobody else led within the timeout; the old leader may go on.</exception>
+    /// <exception cref="OutcomeUnknownException">Nobody else led in time; the old leader may go on.</exception>
     /// <exception cref="NodeStoppedException">The node is stopping.</exception>
     Task TransferLeadershipAsync(ulong? to, TimeSpan timeout, CancellationToken cancel);
 }

@@ -10,7 +10,7 @@ public sealed record MemberAddress(ulong Node, string Name, string PeerUrl, IRea
 /// <summary>What may be changed about the membership, one change at a time (thesis ch. 4).</summary>
 public enum MemberChangeKind
 {
-    /// <summary>A new node joins as a learner; unless it shall stay one, it is promoted by itself once in sync.</summary>
+    /// <summary>A new node joins as a learner; it is promoted by itself once it is in sync</summary>
     Add = 1,
 
     /// <summary>A learner that is in sync becomes a voter.</summary>

@@ -11,7 +11,7 @@ public static class RaftMutants
     /// <summary>The number of the mutant that is switched on in this process; 0 for none.</summary>
     public static int Active { get; set; }
 
-    /// <summary>1: commits an entry of an earlier term by counting (paper §5.4.2; LogCabin #44, PySyncObj #169).</summary>
+    /// <summary>1: commits earlier terms' entries by counting (paper §5.4.2; LogCabin #44, PySyncObj #169).</summary>
     internal static bool CommitPriorTermByCounting => Active == 1;
 
     /// <summary>2: does not write its vote (PySyncObj #84).</summary>
@@ -65,7 +65,7 @@ public static class RaftMutants
     /// <summary>18: uses a membership when it is committed, not when it is appended (thesis §4.1).</summary>
     internal static bool MembershipAtCommit => Active == 18;
 
-    /// <summary>19: begins a membership change before the previous one, or anything of its term, is committed.</summary>
+    /// <summary>19: changes the membership before the previous change, or its own term, has a commit.</summary>
     internal static bool OverlappingChanges => Active == 19;
 
     /// <summary>20: counts a joint membership as one set (openraft).</summary>

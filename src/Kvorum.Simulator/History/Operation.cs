@@ -9,7 +9,7 @@ public enum OperationOutcome
     /// <summary>Surely without effect; never seen by anybody.</summary>
     NoEffect = 1,
 
-    /// <summary>A timeout, a broken connection, a crashed node: it may take effect at any time after its invocation.</summary>
+    /// <summary>A timeout, a broken connection, a crash: it may take effect at any time after its invocation.</summary>
     Unknown = 2,
 }
 

@@ -59,7 +59,7 @@ public sealed record Fault(int Number, FaultKind Kind, long At, long Duration, I
 /// <param name="At">When it is sent; later when the client's previous one is still under way.</param>
 /// <param name="Steps">What it does; <see cref="Step.Seen"/> is null.</param>
 /// <param name="IsLocal">A read without a barrier.</param>
-/// <param name="HasSession">A write with a session stamp; without one the client does not retry after "unknown".</param>
+/// <param name="HasSession">A write with a session stamp; without one no retry after "unknown".</param>
 public sealed record PlannedOperation(
     int Number, int Client, long At, IReadOnlyList<Step> Steps, bool IsLocal, bool HasSession);
 

@@ -1,6 +1,6 @@
 namespace Kvorum.Simulator;
 
-/// <summary>Which part of the world a draw belongs to. Stable numbers: a seed replays only as long as they stay.</summary>
+/// <summary>What a draw is for. Stable numbers: a seed replays only as long as they stay.</summary>
 public enum ChanceStream : byte
 {
     Settings = 1,
