@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Kvorum.Raft;
 
 /// <summary>
@@ -66,7 +68,7 @@ public sealed partial class RaftNode
 
     private void TickLeader(LeaderState lead)
     {
-        if (!HearsQuorum(lead))
+        if (!HearsQuorum(lead) && !RaftMutants.PreVoteRaisesTerm)
         {
             _effects.AddEvent(new QuorumLost(_term));
             BecomeFollower(_term, leader: null);
@@ -186,6 +188,11 @@ public sealed partial class RaftNode
             SetLeader(null); // A leader does not campaign: it lost its role, perhaps by a restart.
         }
 
+        if (RaftMutants.PreVoteRaisesTerm && request.IsPreVote && request.Term > _term)
+        {
+            BecomeFollower(request.Term, leader: null);
+        }
+
         if (!request.IsTransfer && HearsLeader(request))
         {
             // Thesis §4.2.3: without this a replica that cannot hear the leader would depose it again and again.
@@ -272,13 +279,17 @@ public sealed partial class RaftNode
     }
 
     private bool CanVoteFor(RequestVote request, Peer candidate) =>
-        _mayVote && _membership.IsVoter(_options.Node) && candidate.Counts && request.LastEntry.IsAtLeastAsUpToDateAs(_log.Last);
+        _mayVote && _membership.IsVoter(_options.Node) && candidate.Counts
+        && (RaftMutants.VoteWithoutLogCheck || request.LastEntry.IsAtLeastAsUpToDateAs(_log.Last));
 
     /// <summary>
     /// A refusal carries the own term. A real one promises by it, so it waits for the disk like a vote.
     /// </summary>
     private void Refuse(RequestVote request)
     {
+#if MUTANTS
+        _electionElapsed = RaftMutants.TimerResetOnDenial ? 0 : _electionElapsed;
+#endif
         var refusal = new VoteReply(_options.Group, _options.Node, request.From, _term, request.IsPreVote, Granted: false);
         if (request.IsPreVote)
         {
@@ -300,7 +311,9 @@ public sealed partial class RaftNode
             return; // A late answer to a campaign that is over.
         }
 
-        var bit = 1U << Array.FindIndex(_peers, peer => peer.Node == reply.From);
+        var bit = RaftMutants.DuplicateVotesCount
+            ? 1U << BitOperations.PopCount(_granted | _refused)
+            : 1U << Array.FindIndex(_peers, peer => peer.Node == reply.From);
         if (((_granted | _refused) & bit) != 0)
         {
             return; // Votes are a set: the first answer stands.
@@ -403,7 +416,11 @@ public sealed partial class RaftNode
             ResetElectionTimer();
         }
 
+#if MUTANTS
+        _electionElapsed = RaftMutants.TimerResetOnDenial ? _electionElapsed : 0;
+#else
         _electionElapsed = 0;
+#endif
         StopHurrying();
     }
 

@@ -61,7 +61,8 @@ public sealed partial class RaftNode
     private void StartReadRounds(LeaderState lead)
     {
         // Until an entry of its own term is committed a leader does not know what is committed (thesis §6.4, step 1).
-        if (lead.Gathering.Count == 0 || lead.Rounds.Count >= ReadRoundsMax || _commit < lead.TermStart)
+        if (lead.Gathering.Count == 0 || lead.Rounds.Count >= ReadRoundsMax
+            || (_commit < lead.TermStart && !RaftMutants.ReadBeforeOwnCommit))
         {
             return;
         }
@@ -82,7 +83,9 @@ public sealed partial class RaftNode
 
     private void CompleteReadRounds(LeaderState lead)
     {
-        var confirmed = ConfirmedRound(lead);
+        var confirmed = RaftMutants.ReadWithoutRound || (RaftMutants.LeaseRead && HearsQuorum(lead))
+            ? _lastReadRound
+            : ConfirmedRound(lead);
         while (lead.Rounds.Count > 0 && lead.Rounds.Peek().Number <= confirmed)
         {
             var round = lead.Rounds.Dequeue();

@@ -196,7 +196,7 @@ public sealed partial class RaftNode
         var previous = append.Previous;
 
         // What is committed here is in every later leader's log (paper §5.4.3), so it needs no comparing.
-        if (previous.Index > _commit && !_log.Contains(previous))
+        if ((previous.Index > _commit || RaftMutants.PurgedPreviousIsConflict) && !_log.Contains(previous))
         {
             var hint = _log.LastAtMost(previous.Index, previous.Term);
             _effects.AddSend(new AppendReply(
@@ -206,16 +206,17 @@ public sealed partial class RaftNode
 
         var last = previous.Index.Plus((ulong)append.Entries.Length);
         var isNew = AcceptEntries(previous.Index, append.Entries.Span);
-        AdvanceCommit(LogIndex.Min(append.Commit, last));
+        AdvanceCommit(LogIndex.Min(append.Commit, RaftMutants.FollowerCommitsOwnTail ? _log.Last.Index : last));
 
         var match = LogIndex.Max(last, _commit);
-        if (isNew)
+        if (isNew && !RaftMutants.AckBeforeSync)
         {
             _effects.AddSendAfterSync(Accept(append.From, match));
         }
         else
         {
-            _effects.AddSend(Accept(append.From, LogIndex.Min(match, _writes.Durable)));
+            var durable = LogIndex.Min(match, RaftMutants.AckBeforeSync ? match : _writes.Durable);
+            _effects.AddSend(Accept(append.From, durable));
         }
     }
 
@@ -232,7 +233,7 @@ public sealed partial class RaftNode
         {
             known = (int)Math.Min(_commit.CountSince(previous), (ulong)entries.Length);
             while (known < entries.Length && entries[known].Index <= _log.Last.Index
-                && _log.At(entries[known].Index).Term == entries[known].Term)
+                && _log.At(entries[known].Index).Term == entries[known].Term && !RaftMutants.TruncateOnAnyAppend)
             {
                 known++;
             }
@@ -361,10 +362,10 @@ public sealed partial class RaftNode
             return;
         }
 
-        if (reply.ReadRound > peer.ReadRound)
+        if (reply.ReadRound > peer.ReadRound || RaftMutants.StaleRoundConfirms)
         {
             Invariant.Holds(reply.ReadRound <= _lastReadRound, "Only rounds that began are confirmed.");
-            peer.ReadRound = reply.ReadRound;
+            peer.ReadRound = RaftMutants.StaleRoundConfirms ? _lastReadRound : reply.ReadRound;
             CompleteReadRounds(lead);
         }
 
@@ -415,7 +416,8 @@ public sealed partial class RaftNode
         var count = 0;
         if (_membership.IsVoter(_options.Node))
         {
-            durable[count++] = _mayVote ? _writes.Durable.Value : 0;
+            durable[count++] =
+                _mayVote ? (RaftMutants.LeaderCountsUnsynced ? _log.Last.Index : _writes.Durable).Value : 0;
         }
 
         foreach (var peer in lead.Peers)
@@ -427,7 +429,7 @@ public sealed partial class RaftNode
         }
 
         var reached = new LogIndex(Majority.Reached(durable[..count]));
-        if (reached > _commit && reached >= lead.TermStart)
+        if (reached > _commit && (reached >= lead.TermStart || RaftMutants.CommitPriorTermByCounting))
         {
             AdvanceCommit(reached);
         }
@@ -435,7 +437,7 @@ public sealed partial class RaftNode
 
     private void AdvanceCommit(LogIndex commit)
     {
-        if (commit > _commit)
+        if (commit > _commit || RaftMutants.CommitGoesBack)
         {
             Invariant.Holds(commit <= _log.Last.Index, "Only entries of the log are committed.");
             _commit = commit;

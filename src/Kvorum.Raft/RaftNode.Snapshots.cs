@@ -176,7 +176,7 @@ public sealed partial class RaftNode
             return; // The host is at work; the leader asks again.
         }
 
-        if (last.Index <= _commit || _log.Contains(last))
+        if ((last.Index <= _commit || _log.Contains(last)) && !RaftMutants.OlderSnapshotInstalled)
         {
             // The log has all the snapshot stands for, so it keeps what follows (paper §7, Fig. 13 rule 6), and the
             // state machine gets there by applying: the snapshot itself is not needed. A snapshot holds only committed
@@ -222,7 +222,8 @@ public sealed partial class RaftNode
         Invariant.Holds(last.Index >= _handedOut, "A snapshot never takes the state machine back.");
         _installing = null;
         _snapshot = installed.Snapshot;
-        if (!_log.Contains(last))
+        if ((!_log.Contains(last) && !(RaftMutants.TailKeptAfterInstall && last.Index < _log.Last.Index))
+            || RaftMutants.OlderSnapshotInstalled)
         {
             _log.Reset(last);
             _writes.Reset(last.Index);

@@ -44,7 +44,7 @@ public sealed partial class RaftNode
         _membership = recovered.Membership;
         _nonVoters = [.. recovered.NonVoters];
         _mayVote = recovered.MayVote && !_nonVoters.Contains(options.Node);
-        _term = recovered.HardState.Term;
+        _term = RaftMutants.TermResetOnRestart ? Term.Zero : recovered.HardState.Term;
         _votedFor = recovered.HardState.VotedFor;
         _snapshot = recovered.Snapshot;
         _log = RecoverLog(recovered);
@@ -174,7 +174,9 @@ public sealed partial class RaftNode
             case ReadIndexReply reply: EnterTerm(message); OnReadIndexReply(reply); return;
         }
 
-        if (message.Term < _term && message is not (ForwardProposals or ReadIndexRequest))
+        if (message.Term < _term && message is not (ForwardProposals or ReadIndexRequest)
+            && !(RaftMutants.VoteOfAnotherTerm && message is VoteReply)
+            && !(RaftMutants.OldReplyMovesMatch && message is AppendReply))
         {
             RefuseStale(message);
             return;
@@ -322,7 +324,7 @@ public sealed partial class RaftNode
 
     private void SaveHardState()
     {
-        _effects.HardState = new HardState(_term, _votedFor);
+        _effects.HardState = new HardState(_term, RaftMutants.VoteNotPersisted ? null : _votedFor);
         RequestWrite();
     }
 

@@ -84,7 +84,9 @@ public readonly record struct EntryId(Term Term, LogIndex Index)
 
     /// <summary>Whether a log that ends here is at least as up to date as one that ends there (paper §5.4.1).</summary>
     public bool IsAtLeastAsUpToDateAs(EntryId other) =>
-        Term > other.Term || (Term == other.Term && Index >= other.Index);
+        RaftMutants.LogLengthBeforeTerm
+            ? Index > other.Index || (Index == other.Index && Term >= other.Term)
+            : Term > other.Term || (Term == other.Term && Index >= other.Index);
 
     public override string ToString() => $"{Term}/{Index}";
 }
