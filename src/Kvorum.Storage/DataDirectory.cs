@@ -199,7 +199,10 @@ public sealed class DataDirectory : IDisposable
         }
 
         _disk.Rename(Combine(TemporaryIdentityName), Combine(IdentityName));
-        _disk.SyncDirectory(Path);
+        if (!StorageMutants.RenameWithoutDirectorySync)
+        {
+            _disk.SyncDirectory(Path);
+        }
     }
 
     private string Combine(string name) => System.IO.Path.Combine(Path, name);

@@ -25,6 +25,12 @@ internal static class StorageMutants
 
     /// <summary>37: writes a new segment over an old file without clearing it.</summary>
     internal static bool SegmentReusedUncleared => Raft.RaftMutants.Active == 37;
+
+    /// <summary>
+    /// 34 and 37: nothing in a record says to which segment it belongs. Without this, old records in a reused file are
+    /// told from new ones whether the file was cleared or not.
+    /// </summary>
+    internal static bool RecordsAreNotTied => ChecksumWithoutPlace || SegmentReusedUncleared;
 }
 #else
 internal static class StorageMutants
@@ -35,5 +41,6 @@ internal static class StorageMutants
     internal const bool TruncateAtDamage = false;
     internal const bool ChecksumWithoutPlace = false;
     internal const bool SegmentReusedUncleared = false;
+    internal const bool RecordsAreNotTied = false;
 }
 #endif

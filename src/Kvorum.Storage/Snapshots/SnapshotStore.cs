@@ -184,7 +184,11 @@ public sealed class SnapshotStore
     internal void Publish(string from, SnapshotDescriptor snapshot)
     {
         Disk.Rename(from, PathOf(snapshot));
-        Disk.SyncDirectory(_directory);
+        if (!StorageMutants.RenameWithoutDirectorySync)
+        {
+            Disk.SyncDirectory(_directory);
+        }
+
         lock (_gate)
         {
             // Another one of the same place in the log is the same state, but not the same bytes.

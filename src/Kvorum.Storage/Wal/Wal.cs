@@ -52,6 +52,9 @@ public sealed class Wal : IDisposable
     private bool _isClosedInOrder;
     private bool _isDisposed;
     private volatile Exception? _failure;
+#if MUTANTS
+    private readonly List<(GroupId Group, HardState State)> _late = [];
+#endif
 
     private Wal(WalOptions options, WalFiles files, WalRecovery recovery, bool wasCreated)
     {
@@ -133,6 +136,13 @@ public sealed class Wal : IDisposable
     public void Append(GroupId group, HardState state)
     {
         ThrowIfUnusable();
+#if MUTANTS
+        if (StorageMutants.StateAheadOfLog)
+        {
+            _late.Add((group, state)); // Mutant 30.
+            return;
+        }
+#endif
         WalBodies.Write(_batch.Begin(WalBodies.HardStateBytes), state);
         _batch.Finish(WalRecordType.HardState, group, WalBodies.HardStateBytes);
         GroupOf(group).HardState = state;
@@ -201,6 +211,20 @@ public sealed class Wal : IDisposable
                 {
                     var file = _segments[^1].File;
                     file.Write(_batch.BytesOf(part), part.FileOffset);
+#if MUTANTS
+                    if (StorageMutants.FailedSyncRetried)
+                    {
+                        try
+                        {
+                            file.Sync();
+                            continue;
+                        }
+                        catch (SyncFailedException)
+                        {
+                            // Mutant 32: asks again.
+                        }
+                    }
+#endif
                     file.Sync();
                 }
             }
@@ -214,6 +238,16 @@ public sealed class Wal : IDisposable
         Publish();
         _isClosedInOrder = false;
         _batch.Restart();
+#if MUTANTS
+        foreach (var (group, state) in _late)
+        {
+            WalBodies.Write(_batch.Begin(WalBodies.HardStateBytes), state);
+            _batch.Finish(WalRecordType.HardState, group, WalBodies.HardStateBytes);
+            GroupOf(group).HardState = state;
+        }
+
+        _late.Clear();
+#endif
     }
 
     /// <summary>

@@ -125,13 +125,24 @@ internal sealed class WalFiles(IDisk disk, string directory, long segmentBytes)
 
         var path = PathOf(WalSegment.NameOf(header.Sequence));
         disk.Rename(PathOf(from), path);
-        disk.SyncDirectory(directory);
+        if (!StorageMutants.RenameWithoutDirectorySync)
+        {
+            disk.SyncDirectory(directory);
+        }
+
         return new WalSegment(disk.Open(path, create: false), header.Sequence, header.Size, salt);
     }
 
     /// <summary>Deletes segment files, lowest first, and makes that durable.</summary>
     public void Delete(IReadOnlyList<ulong> sequences)
     {
+#if MUTANTS
+        if (StorageMutants.SegmentReusedUncleared && sequences.Count > 0 && NeedsSpare)
+        {
+            disk.Rename(PathOf(WalSegment.NameOf(sequences[0])), PathOf(SpareName)); // Mutant 37.
+            _hasSpare = true;
+        }
+#endif
         foreach (var sequence in sequences)
         {
             disk.Delete(PathOf(WalSegment.NameOf(sequence)));

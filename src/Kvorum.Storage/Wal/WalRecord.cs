@@ -79,9 +79,9 @@ internal readonly record struct WalRecordHeader(
         var horizon = BinaryPrimitives.ReadUInt32LittleEndian(input[28..]);
         if (length < Bytes || length > LengthMax || Pad((int)length) > input.Length
             || type is < (uint)WalRecordType.Entries or > (uint)WalRecordType.Closed
-            || BinaryPrimitives.ReadUInt64LittleEndian(input[16..]) != segment
-            || BinaryPrimitives.ReadUInt32LittleEndian(input[24..]) != offset
-            || horizon > offset || count > length / EntryCodec.HeaderBytes)
+            || (BinaryPrimitives.ReadUInt64LittleEndian(input[16..]) != segment && !StorageMutants.RecordsAreNotTied)
+            || (BinaryPrimitives.ReadUInt32LittleEndian(input[24..]) != offset && !StorageMutants.ChecksumWithoutPlace)
+            || (horizon > offset && !StorageMutants.ChecksumWithoutPlace) || count > length / EntryCodec.HeaderBytes)
         {
             return false;
         }
@@ -102,7 +102,7 @@ internal readonly record struct WalRecordHeader(
 
     /// <summary>Whether the record that starts <paramref name="record"/> has the checksum its header names.</summary>
     public bool Matches(uint salt, ReadOnlySpan<byte> record) =>
-        Crc32C.Of(salt, record[4..PaddedLength]) == Checksum;
+        Crc32C.Of(StorageMutants.RecordsAreNotTied ? 0 : salt, record[4..PaddedLength]) == Checksum;
 }
 
 /// <summary>The small bodies: hard state, entry ids, checkpoints.</summary>

@@ -164,11 +164,34 @@ internal sealed class WalRecovery(IDisk disk, WalFiles files, WalOptions options
         }
 
         _scans.Reverse();
+#if MUTANTS
+        if (StorageMutants.TruncateAtDamage)
+        {
+            DropAfterDamage();
+        }
+#endif
         if (_scans.Count > 0 && _scans[0].Header.Sequence != Math.Max(first, 1))
         {
             throw Missing(Math.Max(first, 1), _scans[0].Header.Sequence);
         }
     }
+
+#if MUTANTS
+    /// <summary>Mutant 33: the log ends where the first segment ends that is not whole.</summary>
+    private void DropAfterDamage()
+    {
+        for (var i = 1; i < _scans.Count; i++)
+        {
+            if (_scans[i - 1].End != _scans[i].Header.PreviousEnd)
+            {
+                _leftovers.AddRange(_scans[i..].Select(scan => scan.Header.Sequence));
+                _scans[i..].ForEach(scan => scan.Segment.Retire());
+                _scans.RemoveRange(i, _scans.Count - i);
+                _scans[^1].IsSealed = false;
+            }
+        }
+    }
+#endif
 
     private WalCorruptException Missing(ulong sequence, ulong later) => new(
         files.PathOf(WalSegment.NameOf(sequence)), 0, $"this segment before segment {later}", "no such file");

@@ -16,6 +16,12 @@ internal sealed class WalSegmentCheck(WalScan scan, WalSegmentHeader? next)
     public void Run()
     {
         Walk();
+#if MUTANTS
+        if (StorageMutants.TruncateAtDamage)
+        {
+            return; // Mutant 33; WalRecovery drops the segments behind the first that ends early.
+        }
+#endif
         if (next is { } header)
         {
             CheckAgainst(header);
@@ -39,7 +45,7 @@ internal sealed class WalSegmentCheck(WalScan scan, WalSegmentHeader? next)
         var content = scan.Content.AsSpan();
         while (TryReadAt(scan.End, out var record) && record.Matches(scan.Segment.Salt, content[(int)scan.End..]))
         {
-            if (record.Previous != scan.Chain)
+            if (record.Previous != scan.Chain && !StorageMutants.RecordsAreNotTied)
             {
                 throw new WalCorruptException(
                     Path, scan.End, $"a record that follows {scan.Chain:x8}", $"one that follows {record.Previous:x8}");
@@ -81,6 +87,12 @@ internal sealed class WalSegmentCheck(WalScan scan, WalSegmentHeader? next)
     /// </summary>
     private void SearchForProof()
     {
+#if MUTANTS
+        if (StorageMutants.SegmentReusedUncleared)
+        {
+            return; // Mutant 37: what is left of the old segment would be taken for a proof each time.
+        }
+#endif
         var content = scan.Content.AsSpan();
         var written = content.LastIndexOfAnyExcept((byte)0) + 1;
         var budget = (long)SearchFactorMax * content.Length;
