@@ -36,4 +36,7 @@ internal static partial class Log
 
     [LoggerMessage(2009, LogLevel.Information, "Node {Name} stops taking requests.")]
     public static partial void Draining(this ILogger logger, string name);
+
+    [LoggerMessage(2010, LogLevel.Information, "Node {Peer} is no member any more; its connections are closed.")]
+    public static partial void PeerRemoved(this ILogger logger, string peer);
 }

@@ -18,7 +18,8 @@ public interface ITransport
 
     /// <summary>
     /// From now on dials and accepts exactly these peers; connections to others are closed. Any thread, before or after
-    /// <see cref="Start"/>. Called with the whole list each time the membership in force changes.
+    /// <see cref="Start"/>. Called with the whole list each time the membership in force changes; a member whose address
+    /// is not known stands in it with an empty name and URL, and the transport goes on with what it knows.
     /// </summary>
     void SetPeers(IReadOnlyList<MemberAddress> peers);
 

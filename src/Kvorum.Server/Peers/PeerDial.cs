@@ -6,10 +6,14 @@ using Kvorum.Node;
 namespace Kvorum.Server;
 
 /// <summary>The peer was reached and said no, or was not who it should be.</summary>
-internal sealed class PeerRefusedException(string message) : Exception(message);
+/// <param name="verdict">What the peer said; null when it was this node that refused.</param>
+internal sealed class PeerRefusedException(string message, PeerVerdict? verdict = null) : Exception(message)
+{
+    public PeerVerdict? Verdict { get; } = verdict;
+}
 
 /// <summary>One attempt to reach a peer: the dialler's half of the handshake.</summary>
-internal sealed class PeerDial(ServerMember peer, PeerTransportOptions own, PeerGate gate)
+internal sealed class PeerDial(ServerMember peer, Uri url, PeerTransportOptions own, PeerGate gate)
 {
     /// <summary>Connects, says <paramref name="speaker"/>, and judges who answers.</summary>
     /// <exception cref="PeerRefusedException">One of the two refused the other.</exception>
@@ -21,7 +25,7 @@ internal sealed class PeerDial(ServerMember peer, PeerTransportOptions own, Peer
             PeerSocketOptions.Apply(socket);
 
             // The name is resolved at each attempt: addresses may move while this process lives.
-            var address = new DnsEndPoint(peer.PeerUrl.IdnHost, peer.PeerUrl.Port);
+            var address = new DnsEndPoint(url.IdnHost, url.Port);
             await socket.ConnectAsync(address, cancel).ConfigureAwait(false);
             var stream = new NetworkStream(socket, ownsSocket: false);
             await using var _ = stream.ConfigureAwait(false);
@@ -49,7 +53,8 @@ internal sealed class PeerDial(ServerMember peer, PeerTransportOptions own, Peer
         if (verdict is not PeerVerdict.Welcome)
         {
             var reason = await PeerHandshake.ReadTextAsync(input, cancel).ConfigureAwait(false);
-            throw new PeerRefusedException($"{reason ?? "the reason was damaged"} (code {(byte)verdict}, {verdict})");
+            throw new PeerRefusedException(
+                $"{reason ?? "the reason was damaged"} (code {(byte)verdict}, {verdict})", verdict);
         }
 
         var heard = await PeerHandshake.ReadSpeakerAsync(input, cancel).ConfigureAwait(false);
@@ -64,7 +69,8 @@ internal sealed class PeerDial(ServerMember peer, PeerTransportOptions own, Peer
             throw new PeerRefusedException(error);
         }
 
-        var (verdict, reason) = PeerHandshake.Examine(heard.Hello, own);
+        // Whom it should be is checked below; that one is a member, or nobody would dial it.
+        var (verdict, reason) = PeerHandshake.Examine(heard.Hello, own, stranger: null);
         if (verdict is not PeerVerdict.Welcome)
         {
             throw new PeerRefusedException($"it answered, but {reason}");

@@ -68,7 +68,9 @@ internal static class PeerHandshake
     }
 
     /// <summary>Whether the speaker may talk to this node at all; what the gate then judges is its directory.</summary>
-    public static (PeerVerdict Verdict, string Reason) Examine(in PeerHello hello, PeerTransportOptions own)
+    /// <param name="stranger">Why the speaker is no member; null when it is one.</param>
+    public static (PeerVerdict Verdict, string Reason) Examine(
+        in PeerHello hello, PeerTransportOptions own, string? stranger)
     {
         if (hello.ClusterId != own.ClusterId)
         {
@@ -89,10 +91,7 @@ internal static class PeerHandshake
                 + "(does a peer URL point to the wrong node?)");
         }
 
-        var speaker = hello.Node;
-        return own.Peers.Any(peer => peer.Node == speaker)
-            ? (PeerVerdict.Welcome, "")
-            : (PeerVerdict.NotAMember, $"node id {speaker:x16} is not a member of this cluster");
+        return stranger is null ? (PeerVerdict.Welcome, "") : (PeerVerdict.NotAMember, stranger);
     }
 
     /// <summary>The first of a list of client URLs; null when there is none to send a client to.</summary>

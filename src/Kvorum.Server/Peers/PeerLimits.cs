@@ -33,6 +33,9 @@ internal static class PeerLimits
     /// <summary>All connections to the peer port: members have one each, so handshakes never crowd them out.</summary>
     public const int ConnectionsMax = 128;
 
+    /// <summary>Removed peers that are remembered by name.</summary>
+    public const int FormerPeersMax = 64;
+
     /// <summary>From the first byte to the last of connecting and both hellos.</summary>
     public static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(5);
 

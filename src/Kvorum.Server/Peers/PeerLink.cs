@@ -10,21 +10,24 @@ namespace Kvorum.Server;
 /// The link is up while both work. When the heard one breaks, the dialled one is left alone: closing it would break the
 /// peer's hearing, which would close ours again, without end.
 /// </remarks>
-#pragma warning disable CA1001 // The field holds nothing outside the heap as long as no wait handle is asked for.
+#pragma warning disable CA1001 // The fields hold nothing outside the heap as long as no wait handle is asked for.
 internal sealed class PeerLink
 #pragma warning restore CA1001
 {
-    private readonly ServerMember _peer;
     private readonly PeerTransport _transport;
     private readonly ILogger _logger;
     private readonly RepeatedReason _dialFailures;
     private readonly SemaphoreSlim _nudge = new(0);
+    private readonly CancellationTokenSource _stop;
     private readonly Lock _stateLock = new();
+    private volatile ServerMember _peer;
     private volatile PeerOutgoing? _outgoing;
     private PeerIncoming? _incoming;
     private Task _dialling = Task.CompletedTask;
     private bool _isHeard;
+    private bool _isRetired;
     private volatile bool _isUp;
+    private volatile bool _isRefusedAsStranger;
     private volatile string? _clientUrl;
     private long _framesDropped;
 
@@ -34,13 +37,19 @@ internal sealed class PeerLink
         _transport = transport;
         _logger = logger;
         _dialFailures = new RepeatedReason(time);
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(transport.Stopping);
         Refusals = new RepeatedReason(time);
     }
 
     /// <summary>Refusals of this peer, for the log.</summary>
     public RepeatedReason Refusals { get; }
 
+    public ServerMember Peer => _peer;
+
     public bool IsUp => _isUp;
+
+    /// <summary>The last dial was answered: this node is no member.</summary>
+    public bool IsRefusedAsStranger => _isRefusedAsStranger;
 
     public string? ClientUrl => _clientUrl;
 
@@ -63,6 +72,53 @@ internal sealed class PeerLink
     }
 
     public void StartDialling(PeerGate gate) => _dialling = Task.Run(() => DialAsync(gate));
+
+    /// <summary>The peer has another name or address from now on: a connection to the old address is closed.</summary>
+    public void Move(ServerMember peer)
+    {
+        lock (_stateLock)
+        {
+            var isElsewhere = peer.PeerUrl != _peer.PeerUrl;
+            _peer = peer;
+            if (!isElsewhere)
+            {
+                return;
+            }
+
+            _outgoing?.Dispose(); // Ends its reading, upon which the new address is dialled.
+        }
+
+        _dialFailures.Forget();
+        _nudge.Release();
+    }
+
+    /// <summary>
+    /// The peer is no member any more: both connections are closed, and the gate hears of it before this returns.
+    /// </summary>
+    /// <returns>Completes when nothing of this link runs.</returns>
+    public Task RetireAsync(PeerGate? gate)
+    {
+        PeerIncoming? incoming;
+        lock (_stateLock)
+        {
+            if (gate is not null)
+            {
+                SetUp(false, gate);
+            }
+
+            _isRetired = true;
+            incoming = _incoming;
+        }
+
+        incoming?.Abort();
+        return EndAsync();
+
+        async Task EndAsync()
+        {
+            await _stop.CancelAsync().ConfigureAwait(false);
+            await StopAsync().ConfigureAwait(false);
+        }
+    }
 
     /// <summary>After the transport's token was cancelled: waits until nothing of this link runs.</summary>
     public async Task StopAsync()
@@ -90,6 +146,11 @@ internal sealed class PeerLink
         PeerIncoming? previous;
         lock (_stateLock)
         {
+            if (_isRetired)
+            {
+                return; // It was removed between its handshake and now.
+            }
+
             previous = _incoming;
             _incoming = incoming;
         }
@@ -105,7 +166,7 @@ internal sealed class PeerLink
             Refusals.Forget();
             SetHeard(incoming, true, gate);
             _nudge.Release(); // The peer is there: dial now rather than after the back-off.
-            await incoming.RunAsync(_transport.Stopping).ConfigureAwait(false);
+            await incoming.RunAsync(_stop.Token).ConfigureAwait(false);
         }
         finally
         {
@@ -116,7 +177,7 @@ internal sealed class PeerLink
 
     private async Task DialAsync(PeerGate gate)
     {
-        var stop = _transport.Stopping;
+        var stop = _stop.Token;
         var backOff = PeerLimits.BackOffMin;
         while (!stop.IsCancellationRequested)
         {
@@ -148,21 +209,29 @@ internal sealed class PeerLink
     /// <summary>Connects and shakes hands; null when that failed, which has been logged.</summary>
     private async Task<PeerOutgoing?> ConnectAsync(PeerGate gate, CancellationToken stop)
     {
+        var peer = _peer;
+        if (peer.PeerUrl is not { } url)
+        {
+            return null; // Nobody has told yet where it is.
+        }
+
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stop);
         deadline.CancelAfter(_transport.Options.HandshakeTimeout);
-        var dial = new PeerDial(_peer, _transport.Options, gate);
+        var dial = new PeerDial(peer, url, _transport.Options, gate);
         try
         {
-            var speaker = PeerWire.EncodeSpeaker(gate.HelloTo(_peer.Node), _transport.ClientUrls);
+            var speaker = PeerWire.EncodeSpeaker(gate.HelloTo(peer.Node), _transport.ClientUrls);
             var (socket, clientUrls) = await dial.ConnectAsync(speaker, deadline.Token).ConfigureAwait(false);
+            _isRefusedAsStranger = false;
             RememberClientUrls(clientUrls);
-            return new PeerOutgoing(socket);
+            return new PeerOutgoing(socket, url);
         }
         catch (PeerRefusedException refusal)
         {
+            _isRefusedAsStranger = refusal.Verdict is PeerVerdict.NotAMember;
             if (_dialFailures.IsWorthLogging(refusal.Message))
             {
-                _logger.RefusedByPeer(_peer.Name, _peer.PeerUrl, refusal.Message);
+                _logger.RefusedByPeer(peer.Name, url, refusal.Message);
             }
         }
         catch (Exception error) when (error is SocketException or IOException or OperationCanceledException)
@@ -172,7 +241,7 @@ internal sealed class PeerLink
                 : error.Message;
             if (!stop.IsCancellationRequested && _dialFailures.IsWorthLogging(reason))
             {
-                _logger.DialFailed(_peer.Name, _peer.PeerUrl, reason);
+                _logger.DialFailed(peer.Name, url, reason);
             }
         }
 
@@ -183,8 +252,14 @@ internal sealed class PeerLink
     {
         lock (_stateLock)
         {
+            if (outgoing is not null && outgoing.Url != _peer.PeerUrl)
+            {
+                outgoing.Dispose(); // The peer moved while its old address was dialled.
+                return;
+            }
+
             _outgoing = outgoing;
-            TellChange(gate);
+            SetUp(_outgoing is not null && _isHeard, gate);
         }
     }
 
@@ -199,15 +274,14 @@ internal sealed class PeerLink
 
             _isHeard = isHeard;
             _incoming = isHeard ? incoming : null;
-            TellChange(gate);
+            SetUp(_outgoing is not null && _isHeard, gate);
         }
     }
 
     /// <summary>Under the state lock, so that the gate hears changes in their order and each once.</summary>
-    private void TellChange(PeerGate gate)
+    private void SetUp(bool isUp, PeerGate gate)
     {
-        var isUp = _outgoing is not null && _isHeard;
-        if (isUp == _isUp)
+        if (isUp == _isUp || _isRetired)
         {
             return;
         }

@@ -7,12 +7,15 @@ namespace Kvorum.Server;
 /// A sender copies its frame into the buffer under a short lock; whoever finds no write under way queues one. A write
 /// takes all that was gathered meanwhile, so the busier the peer, the fewer the calls.
 /// </remarks>
-internal sealed class PeerOutgoing(Socket socket) : IThreadPoolWorkItem, IDisposable
+internal sealed class PeerOutgoing(Socket socket, Uri url) : IThreadPoolWorkItem, IDisposable
 {
     private readonly Lock _lock = new();
     private readonly FrameBuffer _frames = new();
     private bool _isWriting;
     private bool _isClosed;
+
+    /// <summary>The address that was dialled.</summary>
+    public Uri Url => url;
 
     /// <summary>False when the frame was dropped.</summary>
     public bool TrySend(ReadOnlySpan<byte> frame)

@@ -13,23 +13,29 @@ internal sealed class PeerTransport : ITransport
 {
     private readonly PeerTransportOptions _options;
     private readonly ILogger _logger;
+    private readonly TimeProvider _time;
     private readonly RepeatedReason _strangers;
+    private readonly FormerPeers _former;
     private readonly CancellationTokenSource _stop = new();
-    private readonly Dictionary<ulong, PeerLink> _links = [];
+    private readonly Lock _peersLock = new();
+    private readonly List<Task> _retiring = [];
     private readonly string _clientUrls;
+
+    /// <summary>Replaced as a whole when the peers change: who sends a frame takes no lock.</summary>
+    private volatile Dictionary<ulong, PeerLink> _links = [];
     private volatile PeerGate? _gate;
     private int _pendingHandshakes;
+    private long _retiredFramesDropped;
 
     public PeerTransport(PeerTransportOptions options, ILogger logger, TimeProvider time)
     {
         _options = options;
         _logger = logger;
+        _time = time;
         _strangers = new RepeatedReason(time);
+        _former = new FormerPeers(time);
         _clientUrls = string.Join('\n', options.AdvertiseClientUrls.Select(url => url.AbsoluteUri.TrimEnd('/')));
-        foreach (var peer in options.Peers)
-        {
-            _links.Add(peer.Node, new PeerLink(peer, this, logger, time));
-        }
+        SetLinks(options.Peers);
     }
 
     public PeerTransportOptions Options => _options;
@@ -40,13 +46,29 @@ internal sealed class PeerTransport : ITransport
     public CancellationToken Stopping => _stop.Token;
 
     /// <summary>Frames that found no connection or a full buffer.</summary>
-    public long FramesDropped => _links.Values.Sum(link => link.FramesDropped);
+    public long FramesDropped =>
+        Interlocked.Read(ref _retiredFramesDropped) + _links.Values.Sum(link => link.FramesDropped);
 
     /// <summary>Peers with a working connection in both directions.</summary>
     public int ConnectedCount => _links.Values.Count(link => link.IsUp);
 
     /// <summary>The first client URL the peer told in its last handshake; null when it was never heard.</summary>
     public string? ClientUrlOf(ulong peer) => _links.TryGetValue(peer, out var link) ? link.ClientUrl : null;
+
+    /// <summary>
+    /// The peers that say this node is no member, when they are a majority of the others and nobody speaks with it;
+    /// else nobody. A moment may deceive: a peer may not have heard yet of a node just added.
+    /// </summary>
+    public IReadOnlyList<string> ThoseWhoDisownThisNode()
+    {
+        var links = _links.Values;
+        string[] names =
+        [
+            .. links.Where(link => link.IsRefusedAsStranger).Select(link => link.Peer.Name)
+                .Order(StringComparer.Ordinal),
+        ];
+        return names.Length * 2 > links.Count && !links.Any(link => link.IsUp) ? names : [];
+    }
 
     public void Send(ulong peer, ReadOnlySpan<byte> frame)
     {
@@ -60,29 +82,47 @@ internal sealed class PeerTransport : ITransport
 
     public void SetPeers(IReadOnlyList<MemberAddress> peers)
     {
-        // The membership of a running cluster does not change yet.
+        var known = _links;
+        SetLinks(
+        [
+            .. peers.Where(peer => peer.Node != _options.Node)
+                .DistinctBy(peer => peer.Node)
+                .Select(peer => MemberOf(peer, known)),
+        ]);
     }
 
     public void Start(PeerGate gate)
     {
-        if (Interlocked.CompareExchange(ref _gate, gate, null) is not null)
+        lock (_peersLock)
         {
-            throw new InvalidOperationException("The transport has been started before.");
-        }
+            if (_gate is not null)
+            {
+                throw new InvalidOperationException("The transport has been started before.");
+            }
 
-        foreach (var link in _links.Values)
-        {
-            link.StartDialling(gate);
+            _gate = gate;
+            foreach (var link in _links.Values)
+            {
+                link.StartDialling(gate);
+            }
         }
     }
 
     public async ValueTask StopAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
+        Task[] retiring;
+        lock (_peersLock)
+        {
+            retiring = [.. _retiring];
+        }
+
         foreach (var link in _links.Values)
         {
             await link.StopAsync().ConfigureAwait(false);
         }
+
+        await Task.WhenAll(retiring).ConfigureAwait(false);
     }
 
     /// <summary>Serves one accepted connection: handshake, then frames until it breaks.</summary>
@@ -128,8 +168,7 @@ internal sealed class PeerTransport : ITransport
             var (verdict, reason) = await JudgeAsync(heard).ConfigureAwait(false);
             if (verdict is not PeerVerdict.Welcome)
             {
-                var isKnown = heard.Error is null && _links.ContainsKey(heard.Hello.Node);
-                LogRefusal(from, isKnown ? heard.Hello.Node : null, reason);
+                LogRefusal(from, heard.Error is null ? heard.Hello.Node : null, reason);
                 if (heard.IsPeer)
                 {
                     var refusal = PeerWire.EncodeAnswer(verdict, PeerWire.EncodeText(reason));
@@ -139,7 +178,11 @@ internal sealed class PeerTransport : ITransport
                 return null;
             }
 
-            var link = _links[heard.Hello.Node];
+            if (!_links.TryGetValue(heard.Hello.Node, out var link))
+            {
+                return null; // Removed since it was judged; it will dial again and be told.
+            }
+
             link.RememberClientUrls(heard.ClientUrls);
             var speaker = PeerWire.EncodeSpeaker(_gate!.HelloTo(heard.Hello.Node), _clientUrls); // Judged, so started.
             var welcome = PeerWire.EncodeAnswer(PeerVerdict.Welcome, speaker);
@@ -173,7 +216,9 @@ internal sealed class PeerTransport : ITransport
             return (PeerVerdict.NotReady, "the node is starting or stopping");
         }
 
-        var (verdict, reason) = PeerHandshake.Examine(heard.Hello, _options);
+        var speaker = heard.Hello.Node;
+        var stranger = _links.ContainsKey(speaker) ? null : _former.WhyStranger(speaker);
+        var (verdict, reason) = PeerHandshake.Examine(heard.Hello, _options, stranger);
         if (verdict is PeerVerdict.Welcome)
         {
             // The gate may write to disk, so it gets a thread of its own for the moment.
@@ -186,10 +231,63 @@ internal sealed class PeerTransport : ITransport
 
     private void LogRefusal(string from, ulong? peer, string reason)
     {
-        var repeated = peer is { } known ? _links[known].Refusals : _strangers;
+        var repeated = peer is not { } node ? _strangers
+            : _links.TryGetValue(node, out var link) ? link.Refusals
+            : _former.RefusalsOf(node) ?? _strangers;
         if (repeated.IsWorthLogging(reason))
         {
             _logger.RefusedPeer(from, reason);
+        }
+    }
+
+    /// <summary>What a list does not tell of a member, it keeps as it was.</summary>
+    private ServerMember MemberOf(MemberAddress peer, Dictionary<ulong, PeerLink> known)
+    {
+        var before = known.TryGetValue(peer.Node, out var link)
+            ? link.Peer
+            : _options.Peers.FirstOrDefault(other => other.Node == peer.Node);
+        var name = peer.Name.Length > 0 ? peer.Name : before?.Name ?? peer.Node.ToString("x16", null);
+        var url = Uri.TryCreate(peer.PeerUrl, UriKind.Absolute, out var parsed) ? parsed : before?.PeerUrl;
+        return new ServerMember(name, peer.Node, url);
+    }
+
+    private void SetLinks(IReadOnlyList<ServerMember> peers)
+    {
+        lock (_peersLock)
+        {
+            var before = _links;
+            var links = new Dictionary<ulong, PeerLink>(peers.Count);
+            var added = new List<PeerLink>();
+            foreach (var peer in peers)
+            {
+                if (before.TryGetValue(peer.Node, out var link))
+                {
+                    link.Move(peer);
+                }
+                else
+                {
+                    link = new PeerLink(peer, this, _logger, _time);
+                    added.Add(link);
+                    _former.Forget(peer.Node);
+                }
+
+                links.Add(peer.Node, link);
+            }
+
+            _links = links;
+            _retiring.RemoveAll(task => task.IsCompleted);
+            foreach (var (node, link) in before.Where(pair => !links.ContainsKey(pair.Key)))
+            {
+                _logger.PeerRemoved(link.Peer.Name);
+                _former.Remember(node, link.Peer.Name);
+                Interlocked.Add(ref _retiredFramesDropped, link.FramesDropped);
+                _retiring.Add(link.RetireAsync(_gate));
+            }
+
+            if (_gate is { } gate)
+            {
+                added.ForEach(link => link.StartDialling(gate));
+            }
         }
     }
 }

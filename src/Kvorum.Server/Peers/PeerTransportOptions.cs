@@ -7,7 +7,10 @@ internal sealed record PeerTransportOptions
 
     public required ulong Node { get; init; }
 
-    /// <summary>The other members, without this node.</summary>
+    /// <summary>
+    /// The other members at the start, without this node; from the first call of <see cref="PeerTransport.SetPeers"/>
+    /// on, what is known of a member that a list does not tell.
+    /// </summary>
     public required IReadOnlyList<ServerMember> Peers { get; init; }
 
     /// <summary>The client URLs this node advertises, told in every handshake.</summary>

@@ -74,9 +74,18 @@ internal sealed class TestNode : IAsyncDisposable
     {
         var started = new TestNode(
             node, ports[node], ports, clusterId, judge, handshakeTimeout ?? PeerLimits.HandshakeTimeout);
-        await started._listener.StartAsync(TestContext.Current.CancellationToken);
-        started.Transport.Start(started.Gate);
+        await started.StartAsync();
         return started;
+    }
+
+    /// <summary>Not started yet.</summary>
+    public static TestNode Create(ulong node, IReadOnlyDictionary<ulong, int> ports) =>
+        new(node, ports[node], ports, ClusterId, judge: null, PeerLimits.HandshakeTimeout);
+
+    public async Task StartAsync()
+    {
+        await _listener.StartAsync(TestContext.Current.CancellationToken);
+        Transport.Start(Gate);
     }
 
     /// <summary>Ports that were free a moment ago, by node.</summary>
