@@ -132,6 +132,14 @@ public sealed record NodeStatus
     /// <summary>False when this node's directory replaced an older one: it neither votes nor counts.</summary>
     public required bool MayVote { get; init; }
 
+    /// <summary>
+    /// This node was removed from the cluster: it takes no more part, and its name must not be used again.
+    /// </summary>
+    public bool IsRemoved { get; init; }
+
+    /// <summary>The voters are changing: decisions need a majority of the old and of the new ones.</summary>
+    public bool IsJoint { get; init; }
+
     /// <summary>Why the node stopped by itself; null while it runs.</summary>
     public required string? StopReason { get; init; }
 

@@ -1,3 +1,5 @@
+using Kvorum.Raft;
+
 namespace Kvorum.Node;
 
 /// <summary>Who a member is and where it is reached; replicated with the membership, opaque to consensus.</summary>
@@ -5,7 +7,13 @@ namespace Kvorum.Node;
 /// <param name="Name">For people; unique in the cluster.</param>
 /// <param name="PeerUrl">Where peers reach it, e.g. "http://127.0.0.1:2380".</param>
 /// <param name="ClientUrls">Where clients reach it; may be empty until the node has told.</param>
-public sealed record MemberAddress(ulong Node, string Name, string PeerUrl, IReadOnlyList<string> ClientUrls);
+public sealed record MemberAddress(ulong Node, string Name, string PeerUrl, IReadOnlyList<string> ClientUrls)
+{
+    internal static MemberAddress Of(MemberRecord record) =>
+        new(record.Node.Value, record.Name, record.PeerUrl, record.ClientUrls);
+
+    internal MemberRecord ToRecord() => new(new NodeId(Node), 0, false, null, Name, PeerUrl, ClientUrls);
+}
 
 /// <summary>What may be changed about the membership, one change at a time (thesis ch. 4).</summary>
 public enum MemberChangeKind

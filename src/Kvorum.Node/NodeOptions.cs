@@ -14,8 +14,23 @@ public sealed record NodeOptions
     /// <summary>Equal on every node of the cluster; nodes of other clusters are refused.</summary>
     public required ulong ClusterId { get; init; }
 
-    /// <summary>The voters of a new cluster, this node included; ignored once the directory knows better.</summary>
-    public required IReadOnlyList<ulong> Voters { get; init; }
+    /// <summary>
+    /// The voters of a new cluster by id alone, this node included, where only the transport knows addresses; ignored
+    /// when <see cref="InitialMembers"/> are given or once the directory knows better.
+    /// </summary>
+    public IReadOnlyList<ulong> Voters { get; init; } = [];
+
+    /// <summary>
+    /// The voters of a new cluster with their addresses, this node included; ignored once the directory knows better.
+    /// With <see cref="IsJoining"/> they are only whom to contact, and this node need not be among them.
+    /// </summary>
+    public IReadOnlyList<MemberAddress> InitialMembers { get; init; } = [];
+
+    /// <summary>
+    /// This node joins an existing cluster: on a new directory it knows no member, neither votes nor campaigns, and
+    /// waits for the leader to add it.
+    /// </summary>
+    public bool IsJoining { get; init; }
 
     /// <summary>The data directory; created when missing. One process at a time.</summary>
     public required string DataPath { get; init; }
@@ -59,15 +74,32 @@ public sealed record NodeOptions
     /// <summary>Client sessions unused for this long are forgotten. Default 1 hour.</summary>
     public TimeSpan SessionIdleMax { get; init; } = TimeSpan.FromHours(1);
 
+    /// <summary>The initial cluster, or the contacts of a joining node.</summary>
+    internal IReadOnlyList<MemberAddress> Initial => InitialMembers.Count > 0
+        ? InitialMembers
+        : [.. Voters.Select(node => new MemberAddress(node, "", "", []))];
+
     /// <exception cref="ArgumentException">
     /// An option is out of range; the message names it, what was expected and found.
     /// </exception>
     internal void Validate()
     {
         Require(Node != 0, nameof(Node), "a number other than 0", Node);
-        Require(Voters.Contains(Node), nameof(Voters), $"a list with node {Node:x} itself in it", Voters.Count);
-        Require(Voters.Distinct().Count() == Voters.Count, nameof(Voters), "each node once", Voters.Count);
-        Require(Voters.Count <= NodesMax, nameof(Voters), $"at most {NodesMax} nodes", Voters.Count);
+        var initial = Initial;
+        var nodes = initial.Select(member => member.Node).ToArray();
+        var list = InitialMembers.Count > 0 ? nameof(InitialMembers) : nameof(Voters);
+        Require(IsJoining || nodes.Contains(Node), list, $"a list with node {Node:x} itself in it", nodes.Length);
+        Require(nodes.Distinct().Count() == nodes.Length, list, "each node once", nodes.Length);
+        Require(nodes.Length <= NodesMax, list, $"at most {NodesMax} nodes", nodes.Length);
+        foreach (var member in initial)
+        {
+            var bytes = member.ToRecord().TextBytes;
+            var most = Raft.MemberRecord.TextBytesMax;
+            Require(bytes <= most, list, $"at most {most} bytes of name and addresses", bytes);
+            var urls = member.ClientUrls.Count;
+            Require(urls <= Raft.MemberRecord.ClientUrlsMax, list, "at most 16 client URLs", urls);
+        }
+
         Require(DataPath.Length > 0, nameof(DataPath), "a path", "nothing");
         Require(TickInterval >= TimeSpan.FromMilliseconds(1), nameof(TickInterval), "at least 1 ms", TickInterval);
         Require(HeartbeatTicks >= 1, nameof(HeartbeatTicks), "at least 1", HeartbeatTicks);

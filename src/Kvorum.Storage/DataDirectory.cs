@@ -10,7 +10,10 @@ namespace Kvorum.Storage;
 /// <param name="Incarnation">
 /// Drawn when the directory was made; a node that comes with another one has lost its memory.
 /// </param>
-/// <param name="MayVote">False once the node learnt that this directory replaced an older one of the same node.</param>
+/// <param name="MayVote">
+/// False once the node learnt that this directory replaced an older one of the same node. It votes again only when a
+/// membership names <paramref name="Incarnation"/>.
+/// </param>
 /// <param name="Peers">The incarnation of each peer as first met; 0 when never met. Sorted by id.</param>
 public sealed record NodeIdentity(
     ulong ClusterId, NodeId Node, ulong Incarnation, bool MayVote, IReadOnlyList<PeerIdentity> Peers);
@@ -91,6 +94,19 @@ public sealed class DataDirectory : IDisposable
     {
         WriteIdentity(identity, _hasLog);
         Identity = identity;
+    }
+
+    /// <summary>
+    /// This directory lost something that was durable, or does not know what it lost: durably, it votes no more, and it
+    /// draws another incarnation. Peers see a replaced directory; the leader demotes the node and, once it is in sync,
+    /// promotes it under the new incarnation. Always both together: a membership that names the old incarnation must not
+    /// make it vote again.
+    /// </summary>
+    /// <param name="newIncarnation">Never 0 and never used before.</param>
+    public void GiveUpVote(ulong newIncarnation)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(newIncarnation);
+        Save(Identity with { MayVote = false, Incarnation = newIncarnation });
     }
 
     /// <summary>

@@ -17,9 +17,13 @@ public interface ITransport
     void Start(PeerGate gate);
 
     /// <summary>
-    /// From now on dials and accepts exactly these peers; connections to others are closed. Any thread, before or after
-    /// <see cref="Start"/>. Called with the whole list each time the membership in force changes; a member whose address
-    /// is not known stands in it with an empty name and URL, and the transport goes on with what it knows.
+    /// From now on dials and accepts exactly these peers (this node is never among them); connections to others are
+    /// closed. Any thread, before or after <see cref="Start"/>. Called before <see cref="Start"/> and with the whole list
+    /// each time the membership in force changes. A member whose address is not known stands in
+    /// it with an empty name and URL, and the transport goes on with what it knows. A hello of a node that is not in the list is still given to
+    /// <see cref="PeerGate.Judge"/>: a node that was away may not know yet who leads; frames of a peer that the gate let
+    /// in are delivered although nobody dials it. Called with no peers and again with the same ones when all handshakes
+    /// must be repeated.
     /// </summary>
     void SetPeers(IReadOnlyList<MemberAddress> peers);
 

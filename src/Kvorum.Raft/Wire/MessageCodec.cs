@@ -7,7 +7,7 @@ namespace Kvorum.Raft;
 public static class MessageCodec
 {
     /// <summary>The first byte of every message.</summary>
-    public const byte Version = 1;
+    public const byte Version = 2;
 
     private const int HeaderBytes = 30;
     private const int EntryIdBytes = 16;
@@ -120,7 +120,9 @@ public static class MessageCodec
     }
 
     private static int SizeOf(SnapshotDescriptor snapshot) =>
-        EntryIdBytes + 8 + 4 + 1 + 1 + (8 * (snapshot.Membership.Voters.Length + snapshot.Membership.Learners.Length));
+        EntryIdBytes + 8 + 4 + SizeOf(snapshot.Membership);
+
+    private static int SizeOf(Membership membership) => sizeof(uint) + MembershipCodec.Size(membership);
 
     private static void WriteBody(Message message, ref WireWriter writer)
     {

@@ -144,6 +144,12 @@ internal ref struct WireReader(ReadOnlyMemory<byte> input)
                 return [];
             }
 
+            if (entries[i].Kind == EntryKind.Membership && !MembershipCodec.TryDecode(entries[i].Payload, out _, out var error))
+            {
+                Fail($"Entry {id} holds no membership: {error}");
+                return [];
+            }
+
             previous = id;
             _place += consumed;
         }
@@ -168,43 +174,71 @@ internal ref struct WireReader(ReadOnlyMemory<byte> input)
         return commands;
     }
 
+    public ushort UInt16()
+    {
+        if (!Has(sizeof(ushort)))
+        {
+            return 0;
+        }
+
+        var value = BinaryPrimitives.ReadUInt16LittleEndian(_span[_place..]);
+        _place += sizeof(ushort);
+        return value;
+    }
+
+    /// <summary>A text of up to 65,535 bytes of UTF-8.</summary>
+    public string Text()
+    {
+        var length = UInt16();
+        if (!Has(length))
+        {
+            return "";
+        }
+
+        var text = WireText.Read(_span.Slice(_place, length));
+        _place += length;
+        if (text is null)
+        {
+            Fail("A text is not UTF-8.");
+        }
+
+        return text ?? "";
+    }
+
+    public Membership Membership()
+    {
+        var bytes = Bytes();
+        string? error = "too large";
+        if (bytes.Length <= MembershipCodec.BytesMax
+            && MembershipCodec.TryDecode(bytes, out var membership, out error))
+        {
+            return membership;
+        }
+
+        Fail($"No membership: {error}");
+        return Raft.Membership.Empty;
+    }
+
     public SnapshotDescriptor Snapshot()
     {
         var last = EntryId();
         var length = UInt64();
         var checksum = UInt32();
-        var voterCount = Byte();
-        var learnerCount = Byte();
-        if (voterCount + learnerCount > Membership.NodesMax)
-        {
-            Fail($"A group has at most {Membership.NodesMax} nodes.");
-            return new SnapshotDescriptor(last, new Membership([], []), length, checksum);
-        }
-
-        var voters = Nodes(voterCount);
-        var learners = Nodes(learnerCount);
-        foreach (var learner in learners)
-        {
-            if (Array.BinarySearch(voters, learner) >= 0)
-            {
-                Fail("A node votes or learns, never both.");
-                learners = [];
-            }
-        }
-
-        return new SnapshotDescriptor(last, new Membership(voters, learners), length, checksum);
+        return new SnapshotDescriptor(last, Membership(), length, checksum);
     }
 
-    private NodeId[] Nodes(int count)
+    public NodeId[] Nodes(int count)
     {
+        if (Error is not null || count > Remaining / sizeof(ulong))
+        {
+            Fail($"The message cannot hold {count} node ids.");
+            return [];
+        }
+
         var nodes = new NodeId[count];
         for (var i = 0; i < count; i++)
         {
             nodes[i] = Node();
-            if (i > 0 && nodes[i].CompareTo(nodes[i - 1]) <= 0)
-            {
-                Fail("Node ids rise.");
-            }
         }
 
         return Error is null ? nodes : [];

@@ -52,13 +52,30 @@ internal ref struct WireWriter(Span<byte> output)
         EntryId(snapshot.LastIncluded);
         UInt64(snapshot.Length);
         UInt32(snapshot.Checksum);
-        Byte((byte)snapshot.Membership.Voters.Length);
-        Byte((byte)snapshot.Membership.Learners.Length);
-        Nodes(snapshot.Membership.Voters);
-        Nodes(snapshot.Membership.Learners);
+        Membership(snapshot.Membership);
     }
 
-    private void Nodes(ReadOnlySpan<NodeId> nodes)
+    public void UInt16(ushort value)
+    {
+        BinaryPrimitives.WriteUInt16LittleEndian(_output[Written..], value);
+        Written += sizeof(ushort);
+    }
+
+    public void Text(string text)
+    {
+        var length = WireText.Write(text, _output[(Written + sizeof(ushort))..]);
+        UInt16((ushort)length);
+        Written += length;
+    }
+
+    public void Membership(Membership membership)
+    {
+        var length = MembershipCodec.Encode(membership, _output[(Written + sizeof(uint))..]);
+        UInt32((uint)length);
+        Written += length;
+    }
+
+    public void Nodes(ReadOnlySpan<NodeId> nodes)
     {
         foreach (var node in nodes)
         {

@@ -12,9 +12,10 @@ internal static class SnapshotFormat
     public const int ChunkBytes = 64 * 1024;
     public const int ChunkHeaderBytes = 16;
     public const int FooterBytes = 24;
-    public const int HeaderBytesMax = FixedHeaderBytes + Membership.NodesMax * 8;
+    public const int HeaderBytesMax = FixedHeaderBytes + MembershipCodec.BytesMax;
+    public const int NoteBytesMax = FixedNoteBytes + MembershipCodec.BytesMax;
 
-    private const uint Version = 1;
+    private const uint Version = 2;
     private const uint BodyFormat = 1;
     private const int FixedHeaderBytes = 48;
     private const int FixedNoteBytes = 56;
@@ -45,7 +46,7 @@ internal static class SnapshotFormat
     /// <summary>The header's bytes; <paramref name="salt"/> is its checksum.</summary>
     public static byte[] WriteHeader(GroupId group, EntryId lastIncluded, Membership membership, out uint salt)
     {
-        var bytes = new byte[FixedHeaderBytes + MembershipBytes(membership)];
+        var bytes = new byte[FixedHeaderBytes + MembershipCodec.Size(membership)];
         Magic.CopyTo(bytes);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(8), Version);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(16), group.Value);
@@ -77,13 +78,14 @@ internal static class SnapshotFormat
             return "no snapshot header";
         }
 
-        length = FixedHeaderBytes + CountMembers(input[44..]) * 8;
+        var version = BinaryPrimitives.ReadUInt32LittleEndian(input[8..]);
+        length = FixedHeaderBytes + MembershipBytes(version, input[44..]);
         if (length > input.Length || length > HeaderBytesMax || !TryVerify(input[..length], out salt))
         {
             return "the header does not match its checksum";
         }
 
-        if (BinaryPrimitives.ReadUInt32LittleEndian(input[8..]) != Version
+        if (version is < 1 or > Version
             || BinaryPrimitives.ReadUInt32LittleEndian(input[20..]) != BodyFormat
             || BinaryPrimitives.ReadUInt32LittleEndian(input[40..]) != ChunkBytes)
         {
@@ -96,7 +98,7 @@ internal static class SnapshotFormat
         }
 
         lastIncluded = WalBodies.ReadEntryId(input[24..]);
-        return TryReadMembership(input[44..length], out membership) ? null : "a membership that cannot be";
+        return TryReadMembership(version, input[44..length], out membership) ? null : "a membership that cannot be";
     }
 
     public static void WriteFooter(Span<byte> output, uint salt, long bodyBytes, uint fileChecksum)
@@ -132,7 +134,7 @@ internal static class SnapshotFormat
     /// <summary>The note that says which snapshot the received bytes belong to.</summary>
     public static byte[] WriteNote(GroupId group, SnapshotDescriptor snapshot)
     {
-        var bytes = new byte[FixedNoteBytes + MembershipBytes(snapshot.Membership)];
+        var bytes = new byte[FixedNoteBytes + MembershipCodec.Size(snapshot.Membership)];
         NoteMagic.CopyTo(bytes);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(8), Version);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(16), group.Value);
@@ -149,11 +151,11 @@ internal static class SnapshotFormat
     {
         snapshot = null;
         if (input.Length < FixedNoteBytes || !input.StartsWith(NoteMagic)
-            || FixedNoteBytes + CountMembers(input[52..]) * 8 != input.Length
-            || !TryVerify(input, out _)
             || BinaryPrimitives.ReadUInt32LittleEndian(input[8..]) != Version
+            || FixedNoteBytes + MembershipBytes(Version, input[52..]) != input.Length
+            || !TryVerify(input, out _)
             || BinaryPrimitives.ReadUInt32LittleEndian(input[16..]) != group.Value
-            || !TryReadMembership(input[52..], out var membership))
+            || !TryReadMembership(Version, input[52..], out var membership))
         {
             return false;
         }
@@ -181,31 +183,21 @@ internal static class SnapshotFormat
         return ~Crc32C.Continue(register, input[(ChecksumAt + 4)..]) == checksum;
     }
 
-    private static int MembershipBytes(Membership membership) =>
-        (membership.Voters.Length + membership.Learners.Length) * 8;
+    /// <summary>Bytes of the membership behind its length; version 1 had two counts and the ids there.</summary>
+    private static int MembershipBytes(uint version, ReadOnlySpan<byte> input) => version == 1
+        ? 8 * (BinaryPrimitives.ReadUInt16LittleEndian(input) + BinaryPrimitives.ReadUInt16LittleEndian(input[2..]))
+        : (int)Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(input), int.MaxValue / 2);
 
-    private static int CountMembers(ReadOnlySpan<byte> input) =>
-        BinaryPrimitives.ReadUInt16LittleEndian(input) + BinaryPrimitives.ReadUInt16LittleEndian(input[2..]);
+    private static void WriteMembership(Span<byte> output, Membership membership) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(output, (uint)MembershipCodec.Encode(membership, output[4..]));
 
-    private static void WriteMembership(Span<byte> output, Membership membership)
-    {
-        BinaryPrimitives.WriteUInt16LittleEndian(output, (ushort)membership.Voters.Length);
-        BinaryPrimitives.WriteUInt16LittleEndian(output[2..], (ushort)membership.Learners.Length);
-        output = output[4..];
-        foreach (var voter in membership.Voters)
-        {
-            BinaryPrimitives.WriteUInt64LittleEndian(output, voter.Value);
-            output = output[8..];
-        }
+    private static bool TryReadMembership(
+        uint version, ReadOnlySpan<byte> input, [NotNullWhen(true)] out Membership? membership) =>
+        version == 1
+            ? TryReadIds(input, out membership)
+            : MembershipCodec.TryDecode(input[4..].ToArray(), out membership, out _);
 
-        foreach (var learner in membership.Learners)
-        {
-            BinaryPrimitives.WriteUInt64LittleEndian(output, learner.Value);
-            output = output[8..];
-        }
-    }
-
-    private static bool TryReadMembership(ReadOnlySpan<byte> input, [NotNullWhen(true)] out Membership? membership)
+    private static bool TryReadIds(ReadOnlySpan<byte> input, [NotNullWhen(true)] out Membership? membership)
     {
         membership = null;
         var voters = new NodeId[BinaryPrimitives.ReadUInt16LittleEndian(input)];

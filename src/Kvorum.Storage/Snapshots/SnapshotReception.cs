@@ -125,7 +125,7 @@ internal sealed class SnapshotReception
 
         using (var note = _disk.Open(_notePath, create: false))
         {
-            var bytes = new byte[1024];
+            var bytes = new byte[SnapshotFormat.NoteBytesMax];
             if (!SnapshotFormat.TryReadNote(bytes.AsSpan(0, note.Read(bytes, 0)), _group, out _snapshot))
             {
                 return false;
