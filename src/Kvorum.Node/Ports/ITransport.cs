@@ -19,11 +19,11 @@ public interface ITransport
     /// <summary>
     /// From now on dials and accepts exactly these peers (this node is never among them); connections to others are
     /// closed. Any thread, before or after <see cref="Start"/>. Called before <see cref="Start"/> and with the whole list
-    /// each time the membership in force changes. A member whose address is not known stands in
-    /// it with an empty name and URL, and the transport goes on with what it knows. A hello of a node that is not in the list is still given to
-    /// <see cref="PeerGate.Judge"/>: a node that was away may not know yet who leads; frames of a peer that the gate let
-    /// in are delivered although nobody dials it. Called with no peers and again with the same ones when all handshakes
-    /// must be repeated.
+    /// each time the membership in force changes. A member whose address is not known stands in it with an empty name
+    /// and URL, and the transport goes on with what it knows. Called with nobody and then with the same list again when
+    /// all handshakes must be repeated.
+    /// A hello of this cluster from a node that is not in the list still goes to <see cref="PeerGate.Judge"/>, and when
+    /// that lets it in its frames are delivered: a node that was away, or joins, may not know yet who leads.
     /// </summary>
     void SetPeers(IReadOnlyList<MemberAddress> peers);
 
