@@ -87,6 +87,13 @@ public sealed class KvMachine
                 throw new InvariantException("An entry's kind is known to every replica that applies it.");
         }
 
+#if MUTANTS
+        if (KvMutants.RevisionReused && entry.Kind == EntryKind.Command)
+        {
+            _kv.CountWithoutWrite();
+        }
+
+#endif
         Applied = entry.Index;
         _kv.AddToHash(entry.Index.Value, ((ulong)entry.Kind << 8) | (ulong)result.Status);
         _kv.AddToHash((ulong)_kv.Revision, (ulong)result.Count);
@@ -98,7 +105,11 @@ public sealed class KvMachine
     {
         if (_engine.Applied != Applied)
         {
+#if MUTANTS
+            _engine.Publish(Applied, KvMutants.RevisionReused ? _kv.LastWritten : _kv.Revision);
+#else
             _engine.Publish(Applied, _kv.Revision);
+#endif
         }
     }
 

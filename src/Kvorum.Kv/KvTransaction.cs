@@ -39,6 +39,9 @@ internal sealed class KvTransaction(IEngine engine, SessionTable sessions)
     /// <summary>Ends the command before and starts the next one.</summary>
     public void Begin(LogIndex appliedBefore)
     {
+#if MUTANTS
+        _lastWritten = LastWritten;
+#endif
         _before = Revision;
         _writes = 0;
         _appliedBefore = appliedBefore;
@@ -48,6 +51,9 @@ internal sealed class KvTransaction(IEngine engine, SessionTable sessions)
     /// <summary>Continues from a snapshot that was loaded into the engine.</summary>
     public void Reset(LogIndex applied, long revision, long compactedRevision, ulong hash)
     {
+#if MUTANTS
+        _lastWritten = revision;
+#endif
         _before = revision;
         _writes = 0;
         _appliedBefore = applied;
@@ -147,6 +153,44 @@ internal sealed class KvTransaction(IEngine engine, SessionTable sessions)
         return engine.OpenView();
     }
 
+#if MUTANTS
+    private readonly Dictionary<int, TxnOperation> _operations = [];
+
+    private long _lastWritten = 1;
+
+    /// <summary>Mutant 41: all that a snapshot will know of the revisions.</summary>
+    public long LastWritten => _writes == 0 ? _lastWritten : _before + 1;
+
+    /// <summary>Mutant 41: a revision is counted, in memory only, for a change that came to nothing.</summary>
+    public void CountWithoutWrite()
+    {
+        if (_writes == 0)
+        {
+            _before++;
+        }
+    }
+
+    /// <summary>Mutant 40: the places of a branch's operations, in the order a used hash table has them.</summary>
+    public int[] InTableOrder(IReadOnlyList<TxnOperation> branch)
+    {
+        for (var i = 0; i < branch.Count; i++)
+        {
+            _operations.Add(i, branch[i]);
+        }
+
+        int[] order = [.. _operations.Keys];
+        for (var i = 0; i < branch.Count; i++)
+        {
+            _operations.Remove(i);
+        }
+
+        return order;
+    }
+
+    /// <summary>Mutant 55: what readers see, which is the state before the batch that is being applied.</summary>
+    public IEngineView OpenPublished() => engine.OpenView();
+
+#endif
     private void Put(
         ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, long lease, bool isUpdate, in RowHeader previous)
     {

@@ -102,6 +102,14 @@ internal sealed class Applier
                 return _machine.Engine.DoMaintenance();
             }
 
+#if MUTANTS
+            if (NodeMutants.InstallDuringApply && _current.Install is { } early)
+            {
+                Restore(early);
+                _current.Install = null;
+            }
+
+#endif
             if (_current.Entries.Count > 0)
             {
                 Apply(_current.Entries);
@@ -121,7 +129,7 @@ internal sealed class Applier
     {
         // A restored snapshot may be ahead of entries that were handed out before it.
         var skip = 0;
-        while (skip < entries.Count && entries[skip].Index <= _machine.Applied)
+        while (skip < entries.Count && entries[skip].Index <= _machine.Applied && !NodeMutants.InstallDuringApply)
         {
             skip++;
         }

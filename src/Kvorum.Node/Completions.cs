@@ -87,7 +87,11 @@ internal sealed class Completions(IExecutor executor, ReadableEngine engine)
                 ref var item = ref _items[i];
                 if (item.Error is null)
                 {
+#if MUTANTS
+                    item.Waiter.TrySetResult(item.Waiter.Joined(item.Result));
+#else
                     item.Waiter.TrySetResult(item.Result);
+#endif
                 }
                 else
                 {

@@ -14,10 +14,10 @@ internal static class NodeMutants
     /// <summary>35: lets a node vote whose directory was replaced.</summary>
     internal static bool AmnesiacVotes => Raft.RaftMutants.Active == 35;
 
-    /// <summary>39: gives a retried proposal a new session stamp after a change of leader.</summary>
+    /// <summary>39: proposes again, after a change of leader, what the lost leader did not answer for.</summary>
     internal static bool DuplicateAfterLeaderChange => Raft.RaftMutants.Active == 39;
 
-    /// <summary>57: proposes the operations of one transaction as several entries at a batch boundary.</summary>
+    /// <summary>57: proposes a transaction that straddles the end of a batch as two entries.</summary>
     internal static bool TransactionSplit => Raft.RaftMutants.Active == 57;
 
     /// <summary>58: answers linearizable reads from what this follower has applied (Xraft #39).</summary>

@@ -13,6 +13,23 @@ internal sealed class PendingProposal(long deadlineTick) : TaskCompletionSource<
     public long DeadlineTick { get; } = deadlineTick;
 
     public bool IsDone => Task.IsCompleted;
+
+#if MUTANTS
+    /// <summary>Mutant 57: who waits for the first part of this caller's transaction.</summary>
+    public PendingProposal? FirstPart { get; set; }
+
+    /// <summary>Mutant 57: the results of both parts, as if they were of one transaction.</summary>
+    public CommandResult Joined(in CommandResult result)
+    {
+        if (FirstPart?.Task is not { IsCompletedSuccessfully: true } first
+            || first.Result.Detail is not TxnResult head || result.Detail is not TxnResult tail)
+        {
+            return result;
+        }
+
+        return result with { Detail = new TxnResult(true, [.. head.Results, .. tail.Results]) };
+    }
+#endif
 }
 
 /// <summary>A caller that waits for a linearizable read.</summary>

@@ -169,7 +169,9 @@ internal sealed class PendingProposals
             {
                 if (waiters[i].DeadlineTick <= tick && !waiters[i].IsDone)
                 {
-                    completions.Fail(waiters[i], new OutcomeUnknownException("no quorum stored it in time"));
+                    completions.Fail(waiters[i], NodeMutants.TimeoutCalledFailed
+                        ? new ProposalDroppedException()
+                        : new OutcomeUnknownException("no quorum stored it in time"));
                 }
             }
         }

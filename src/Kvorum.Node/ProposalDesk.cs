@@ -75,7 +75,11 @@ internal sealed class ProposalDesk(
             case ProposeResult.Forwarded:
                 // Its places stay taken until the leader answers: one that does not must not be sent more and more.
                 _forwarded.Add(new ForwardedBatch(
-                    propose.RequestId, _current.Waiters.AsSpan(0, _current.Count).ToArray(), _current.Bytes));
+                    propose.RequestId, _current.Waiters.AsSpan(0, _current.Count).ToArray(), _current.Bytes)
+#if MUTANTS
+                    { Commands = _current.Commands[.._current.Count] }
+#endif
+                    );
                 break;
             default:
                 return false;
@@ -123,6 +127,19 @@ internal sealed class ProposalDesk(
     /// </summary>
     public void OnLeaderChanged()
     {
+#if MUTANTS
+        if (NodeMutants.DuplicateAfterLeaderChange)
+        {
+            foreach (var batch in _forwarded)
+            {
+                _held.Enqueue(batch.Again());
+            }
+
+            _forwarded.Clear();
+            return;
+        }
+
+#endif
         foreach (var batch in _forwarded)
         {
             Fail(batch.Unanswered(), new OutcomeUnknownException("the leader it was sent to was lost"));
@@ -276,6 +293,25 @@ internal sealed class ProposalDesk(
             Answered += count;
         }
 
+#if MUTANTS
+        public ReadOnlyMemory<byte>[] Commands { get; init; } = [];
+
+        /// <summary>Mutant 39: what the leader did not answer for, to be proposed to the next one.</summary>
+        public ProposalBatch Again()
+        {
+            var again = new ProposalBatch();
+            for (var i = 0; i < Waiters.Length; i++)
+            {
+                if (!_isAnswered[i])
+                {
+                    again.Add(Commands[i], Waiters[i]);
+                }
+            }
+
+            return again;
+        }
+
+#endif
         public PendingProposal[] Unanswered()
         {
             if (Answered == 0)

@@ -35,6 +35,9 @@ internal sealed class ReplicaInbox(int callersMax, long bytesMax)
     /// <exception cref="NodeStoppedException">The inbox was closed.</exception>
     public void Add(Command command, PendingProposal waiter)
     {
+#if MUTANTS
+        command = AddFirstPart(command, waiter);
+#endif
         var size = CommandCodec.Size(command);
         lock (_lock)
         {
@@ -49,6 +52,32 @@ internal sealed class ReplicaInbox(int callersMax, long bytesMax)
             _proposals.Add(slot, waiter);
         }
     }
+
+#if MUTANTS
+    private const int OperationsInBatchMax = 16;
+    private int _operationsInBatch;
+
+    /// <summary>Mutant 57: a transaction that a batch of 16 operations has no room for is cut at its end.</summary>
+    private Command AddFirstPart(Command command, PendingProposal waiter)
+    {
+        var count = command is Txn txn ? txn.Then.Count : 1;
+        _operationsInBatch += count;
+        if (_operationsInBatch <= OperationsInBatchMax)
+        {
+            return command;
+        }
+
+        _operationsInBatch = 0;
+        if (!NodeMutants.TransactionSplit || command is not Txn { Compares.Count: 0, Session: null } whole || count < 2)
+        {
+            return command;
+        }
+
+        waiter.FirstPart = new PendingProposal(waiter.DeadlineTick);
+        Add(whole with { Then = [.. whole.Then.Take(count - 1)] }, waiter.FirstPart);
+        return whole with { Then = [whole.Then[count - 1]] };
+    }
+#endif
 
     /// <summary>Queues a linearizable read.</summary>
     public void Add(PendingRead read)

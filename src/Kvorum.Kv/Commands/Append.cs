@@ -46,7 +46,7 @@ public sealed record Append(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Item)
         }
 
         kv.PutKeepingLease(Key.Span, list);
-        return new CommandResult(CommandStatus.Ok, kv.Revision, count);
+        return new CommandResult(CommandStatus.Ok, kv.Revision, KvMutants.AppendWrongLength ? count - 1 : count);
     }
 
     private CommandStatus TryBuild(KvTransaction kv, out ReadOnlySpan<byte> list, out int count)

@@ -73,6 +73,14 @@ public sealed record Compare(ReadOnlyMemory<byte> Key, CompareTarget Target, Com
     /// <summary>Whether the condition holds on the state as it is now.</summary>
     internal bool Holds(KvTransaction kv)
     {
+#if MUTANTS
+        if (KvMutants.CompareOnStaleValue && RangeEnd.IsEmpty)
+        {
+            using var view = kv.OpenPublished();
+            return view.TryGet(Key.Span, view.Revision, out var stale) ? HoldsFor(stale) : HoldsForNothing();
+        }
+
+#endif
         if (RangeEnd.IsEmpty)
         {
             return kv.TryGet(Key.Span, out var row) ? HoldsFor(row) : HoldsForNothing();

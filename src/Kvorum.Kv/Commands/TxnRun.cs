@@ -44,6 +44,18 @@ internal sealed class TxnRun(KvTransaction kv) : IDisposable
         var holds = _path[_pathPosition++];
         var branch = holds ? txn.Then : txn.Else;
         var results = new object[branch.Count];
+#if MUTANTS
+        if (KvMutants.NonDeterministicApply && branch.All(static operation => operation.Txn is null))
+        {
+            foreach (var place in kv.InTableOrder(branch))
+            {
+                results[place] = Execute(branch[place]);
+            }
+
+            return new CommandResult(CommandStatus.Ok, kv.Revision, 0, new TxnResult(holds, results));
+        }
+
+#endif
         for (var i = 0; i < results.Length; i++)
         {
             results[i] = Execute(branch[i]);

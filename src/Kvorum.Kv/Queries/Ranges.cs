@@ -5,7 +5,9 @@ internal static class Ranges
 {
     /// <summary>The range of a key and an end that is not empty; a single zero byte means there is no end.</summary>
     public static KeyRange Of(ReadOnlySpan<byte> key, ReadOnlySpan<byte> rangeEnd) =>
-        IsOpen(rangeEnd) ? KeyRange.From(key) : KeyRange.Between(key, rangeEnd);
+        IsOpen(rangeEnd)
+            ? KeyRange.From(key)
+            : KeyRange.Between(key, KvMutants.RangeEndOffByOne ? (byte[])[.. rangeEnd, 0] : rangeEnd);
 
     /// <summary>Whether <paramref name="candidate"/> lies in the range; an empty end means the one key.</summary>
     public static bool Contains(

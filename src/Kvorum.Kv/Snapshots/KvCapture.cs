@@ -39,8 +39,9 @@ public sealed class KvCapture : IDisposable
         output.U8(SnapshotFormat.EndTag);
         output.U64(rows.Count);
 
-        output.U32((uint)_sessions.Count);
-        for (var slot = _sessions.Oldest; slot != SessionTable.None; slot = _sessions.Session(slot).Newer)
+        output.U32((uint)(KvMutants.SnapshotWithoutSessions ? 0 : _sessions.Count));
+        for (var slot = KvMutants.SnapshotWithoutSessions ? SessionTable.None : _sessions.Oldest;
+            slot != SessionTable.None; slot = _sessions.Session(slot).Newer)
         {
             Write(_sessions.Session(slot), output);
         }

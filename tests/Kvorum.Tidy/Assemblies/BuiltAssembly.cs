@@ -19,6 +19,34 @@ internal static class BuiltAssembly
             .Where(type => IsFrom(metadata, type, other))
             .Select(type => metadata.GetString(type.Name)));
 
+    /// <summary>
+    /// Members of the types named *Mutants that a build leaves more of than a constant false, and methods of any type
+    /// that are only there for a mutant. An ordinary build has none.
+    /// </summary>
+    public static IReadOnlyList<string> LiveMutants(string name) =>
+        Read(name, metadata => metadata.TypeDefinitions
+            .Select(metadata.GetTypeDefinition)
+            .Where(type => metadata.GetString(type.Name).EndsWith("Mutants", StringComparison.Ordinal))
+            .SelectMany(type => MembersOf(metadata, type)));
+
+    private static IEnumerable<string> MembersOf(MetadataReader metadata, TypeDefinition type)
+    {
+        var owner = metadata.GetString(type.Name);
+        foreach (var handle in type.GetMethods())
+        {
+            yield return $"{owner}.{metadata.GetString(metadata.GetMethodDefinition(handle).Name)}()";
+        }
+
+        foreach (var field in type.GetFields().Select(metadata.GetFieldDefinition))
+        {
+            var constant = field.GetDefaultValue();
+            if (constant.IsNil || metadata.GetBlobBytes(metadata.GetConstant(constant).Value) is not [0])
+            {
+                yield return $"{owner}.{metadata.GetString(field.Name)}";
+            }
+        }
+    }
+
     private static bool IsFrom(MetadataReader metadata, TypeReference type, string other) =>
         type.ResolutionScope.Kind == HandleKind.AssemblyReference
         && NameOf(metadata, (AssemblyReferenceHandle)type.ResolutionScope) == other;
