@@ -43,6 +43,9 @@ internal sealed class Applier
         _reads.Applied(machine.Applied, completions);
     }
 
+    /// <summary>Sees every batch and every restored snapshot; null in a live node.</summary>
+    public ReplicaObserver? Observer { get; init; }
+
     /// <summary>State hash with the index it belongs to, after the last finished batch. Any thread.</summary>
     public (LogIndex Index, ulong Hash, int Sessions) StateHash
     {
@@ -158,6 +161,7 @@ internal sealed class Applier
         _lastApplied = span[^1].Id;
         _machine.Publish();
         Report();
+        Observer?.Applied(span, _results.AsSpan(0, span.Length), _machine.StateHash);
         _proposals.Settle(span, _results, _completions);
         _reads.Applied(_machine.Applied, _completions);
         _completions.Flush();
@@ -177,6 +181,7 @@ internal sealed class Applier
                 _machine.Applied == snapshot.LastIncluded.Index, "A snapshot's body ends at the entry its header names.");
             _lastApplied = snapshot.LastIncluded;
             Report();
+            Observer?.Restored(snapshot, _machine.StateHash);
             _proposals.SettleUnknown(_machine.Applied, _completions);
             _reads.Applied(_machine.Applied, _completions);
             _completions.Flush();

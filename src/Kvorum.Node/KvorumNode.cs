@@ -85,7 +85,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
             NodeRecovery.Group, recovery.Wal, new Outbox(transport), time, Metrics, Post, PrepareSegment);
         _applier = new Applier(
             machine, applied, recovery.Snapshots, _pendingProposals, _pendingReads,
-            new Completions(executor, _readable), time, Metrics, Post);
+            new Completions(executor, _readable), time, Metrics, Post) { Observer = options.Observer };
         _snapshots = new SnapshotWorker(
             NodeRecovery.Group, recovery.Wal, recovery.Snapshots, Metrics, Post, Install, _compactor, time,
             logger);
@@ -259,6 +259,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         Log.Starts(
             _logger, _options.Name, _options.Node.ToString("x", null), _options.ClusterId.ToString("x", null),
             state.HardState.Term.Value, state.LogStart.ToString(), _raft.LastEntry.ToString(), state.Applied.Value);
+        _options.Observer?.Started(_raft, state);
         PrepareSegment();
         _board.Update(_raft, _applier.StateHash, _replica.Now);
         _isStarted = true;
@@ -276,6 +277,9 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         HeartbeatTicks = options.HeartbeatTicks,
         ElectionTicks = options.ElectionTicks,
         TrailingEntries = options.TrailingEntries,
+        AppendEntriesMax = options.AppendEntriesMax,
+        InflightMessagesMax = options.InflightMessagesMax,
+        SnapshotChunkBytesMax = options.SnapshotChunkBytesMax,
     };
 
     private ReplicaParts Parts() => new()
@@ -298,6 +302,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         Recorder = _recorder,
         Metrics = Metrics,
         Logger = _logger,
+        Observer = _options.Observer,
     };
 
     private void Post(Input input)

@@ -74,10 +74,24 @@ public sealed record NodeOptions
     /// <summary>Client sessions unused for this long are forgotten. Default 1 hour.</summary>
     public TimeSpan SessionIdleMax { get; init; } = TimeSpan.FromHours(1);
 
+<<<<<<< Updated upstream
     /// <summary>The initial cluster, or the contacts of a joining node.</summary>
     internal IReadOnlyList<MemberAddress> Initial => InitialMembers.Count > 0
         ? InitialMembers
         : [.. Voters.Select(node => new MemberAddress(node, "", "", []))];
+=======
+    /// <summary>The most entries in one message to a follower. Default 1,024.</summary>
+    public int AppendEntriesMax { get; init; } = 1024;
+
+    /// <summary>The most unanswered messages with entries per follower. Default 256.</summary>
+    public int InflightMessagesMax { get; init; } = 256;
+
+    /// <summary>Payload of one chunk of a snapshot sent to a peer, in bytes, at most 1 MiB. Default 256 KiB.</summary>
+    public int SnapshotChunkBytesMax { get; init; } = 256 * 1024;
+
+    /// <summary>Sees what the replica does, for the simulator's invariants; null in a live node.</summary>
+    internal ReplicaObserver? Observer { get; init; }
+>>>>>>> Stashed changes
 
     /// <exception cref="ArgumentException">
     /// An option is out of range; the message names it, what was expected and found.
@@ -108,9 +122,15 @@ public sealed record NodeOptions
         Require(InboxBytesMax >= KvLimits.CommandBytesMax, nameof(InboxBytesMax), "room for one command", InboxBytesMax);
         Require(SnapshotLogBytes >= 1, nameof(SnapshotLogBytes), "at least 1", SnapshotLogBytes);
         Require(SessionIdleMax >= TimeSpan.FromSeconds(1), nameof(SessionIdleMax), "at least 1 s", SessionIdleMax);
+        Require(AppendEntriesMax >= 1, nameof(AppendEntriesMax), "at least 1", AppendEntriesMax);
+        Require(InflightMessagesMax >= 1, nameof(InflightMessagesMax), "at least 1", InflightMessagesMax);
+        Require(
+            SnapshotChunkBytesMax is >= 1 and <= ChunkBytesMax, nameof(SnapshotChunkBytesMax), "1 byte to 1 MiB",
+            SnapshotChunkBytesMax);
     }
 
     private const int NodesMax = 16;
+    private const int ChunkBytesMax = 1024 * 1024;
 
     private static void Require(bool condition, string option, string expected, object found)
     {

@@ -28,6 +28,7 @@ internal sealed class Replica
     private readonly FlightRecorder _recorder;
     private readonly NodeMetrics _metrics;
     private readonly ILogger _logger;
+    private readonly ReplicaObserver? _observer;
     private List<Input> _inputs = [];
     private List<PendingRead> _newReads = [];
     private long _now;
@@ -52,6 +53,7 @@ internal sealed class Replica
         _recorder = parts.Recorder;
         _metrics = parts.Metrics;
         _logger = parts.Logger;
+        _observer = parts.Observer;
     }
 
     /// <summary>Ticks since the start: the node's logical time. Any thread.</summary>
@@ -121,6 +123,7 @@ internal sealed class Replica
     {
         _recorder.Record(_now, input);
         var effects = _raft.Step(input);
+        _observer?.Stepped(_raft, input, effects);
         _outbox.Send(effects.Send);
         if (effects.Write != WriteId.None || effects.SendAfterSync.Count > 0)
         {

@@ -41,4 +41,6 @@ internal sealed class ReplicaParts
     public required NodeMetrics Metrics { get; init; }
 
     public required ILogger Logger { get; init; }
+
+    public required ReplicaObserver? Observer { get; init; }
 }

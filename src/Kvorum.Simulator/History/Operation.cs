@@ -22,7 +22,7 @@ public enum StepKind
     /// <summary>Sets the value to <see cref="Step.Argument"/>.</summary>
     Write = 1,
 
-    /// <summary>Removes the key.</summary>
+    /// <summary>Removes the key; seen: length 1 when there was one, else 0, and then no revision was used.</summary>
     Delete = 2,
 
     /// <summary>Appends <see cref="Step.Argument"/> to the key's list; seen: the length after it.</summary>
@@ -38,7 +38,7 @@ public enum StepKind
 /// <summary>What a step found.</summary>
 /// <param name="Value">The value; null when the key is absent. A list is the JSON text of its items.</param>
 /// <param name="ModRevision">The revision that wrote it; 0 when absent or not told.</param>
-/// <param name="Length">Append: items in the list after it; else 0.</param>
+/// <param name="Length">Append: items in the list after it. Delete: keys removed. Else 0.</param>
 public readonly record struct Observation(string? Value, long ModRevision, long Length);
 
 /// <summary>One step of an operation. An operation's steps take effect in order and at one moment.</summary>

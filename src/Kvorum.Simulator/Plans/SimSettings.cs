@@ -29,6 +29,9 @@ public sealed record SimSettings
 
     public int TrailingEntries { get; init; } = 20;
 
+    /// <summary>Client sessions unused for this long are forgotten, at least a second.</summary>
+    public long SessionIdle { get; init; } = 3_600_000_000;
+
     // The work.
     public int Clients { get; init; } = 4;
 

@@ -5,11 +5,24 @@ namespace Kvorum.Simulator;
 public static class Simulation
 {
     /// <summary>Draws swarm settings, faults and operations from a seed.</summary>
-    public static SimPlan Plan(ulong seed) => throw new NotImplementedException();
+    public static SimPlan Plan(ulong seed)
+    {
+        var settings = SwarmSettings.Draw(seed);
+        return Plan(seed, settings);
+    }
+
+    /// <summary>Draws faults and operations for settings that are given.</summary>
+    public static SimPlan Plan(ulong seed, SimSettings settings) =>
+        new(seed, settings, FaultPlan.Draw(seed, settings), Workload.Draw(seed, settings));
 
     /// <summary>
     /// Runs a plan to its end or to the first violation: safety, liveness, convergence, full restart, judges.
     /// </summary>
     /// <param name="trace">Called with one line per event when given; does not change the run.</param>
-    public static SimResult Run(SimPlan plan, Action<string>? trace = null) => throw new NotImplementedException();
+    public static SimResult Run(SimPlan plan, Action<string>? trace = null) =>
+        new SimRun(plan, [], trace).Run();
+
+    /// <summary>The same with observers besides the usual ones.</summary>
+    internal static SimResult Run(SimPlan plan, IReadOnlyList<WorldObserver> observers, Action<string>? trace = null) =>
+        new SimRun(plan, observers, trace).Run();
 }

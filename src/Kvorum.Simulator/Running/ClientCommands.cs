@@ -1,0 +1,129 @@
+using System.Text;
+using Kvorum.Kv;
+
+namespace Kvorum.Simulator;
+
+/// <summary>Planned operations as commands and queries of the node, and answers as observations.</summary>
+internal static class ClientCommands
+{
+    /// <summary>A plain read of one key needs no log entry; everything else does.</summary>
+    public static bool IsQuery(PlannedOperation operation) =>
+        operation.Steps is [{ Kind: StepKind.Read }];
+
+    public static bool IsWrite(PlannedOperation operation)
+    {
+        foreach (var step in operation.Steps)
+        {
+            if (step.Kind is StepKind.Write or StepKind.Delete or StepKind.Append)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    public static RangeQuery QueryOf(PlannedOperation operation) => new(Bytes(operation.Steps[0].Key), default);
+
+    public static Command CommandOf(PlannedOperation operation, SessionStamp? session)
+    {
+        var steps = operation.Steps;
+        if (steps.Count > 1)
+        {
+            return TxnOf(steps) with { Session = session };
+        }
+
+        var key = Bytes(steps[0].Key);
+        return steps[0].Kind switch
+        {
+            StepKind.Write => new Put(key, Bytes(steps[0].Argument)) { Session = session },
+            StepKind.Append => new Append(key, Bytes(steps[0].Argument)) { Session = session },
+            StepKind.Delete => new DeleteRange(key, default) { Session = session },
+            _ => TxnOf(steps) with { Session = session },
+        };
+    }
+
+    /// <summary>What a query's answer shows.</summary>
+    public static IReadOnlyList<Step> Seen(IReadOnlyList<Step> steps, RangeResult result) =>
+        [steps[0] with { Seen = Observed(result) }];
+
+    /// <summary>What a command's answer shows; nothing after a compare that failed.</summary>
+    public static IReadOnlyList<Step> Seen(IReadOnlyList<Step> steps, in CommandResult result, out bool hasSucceeded)
+    {
+        hasSucceeded = true;
+        if (result.Detail is not TxnResult txn)
+        {
+            return [Seen(steps[0], result)];
+        }
+
+        hasSucceeded = txn.Succeeded;
+        if (!hasSucceeded)
+        {
+            return steps;
+        }
+
+        var seen = new Step[steps.Count];
+        var next = 0;
+        for (var i = 0; i < seen.Length; i++)
+        {
+            seen[i] = steps[i].Kind is StepKind.CompareValue
+                ? steps[i]
+                : txn.Results[next++] switch
+                {
+                    RangeResult range => steps[i] with { Seen = Observed(range) },
+                    CommandResult command => Seen(steps[i], command),
+                    _ => steps[i],
+                };
+        }
+
+        return seen;
+    }
+
+    private static Step Seen(Step step, in CommandResult result) => step.Kind switch
+    {
+        StepKind.Write => step with { Seen = new Observation(step.Argument, result.Revision, 0) },
+        StepKind.Append => step with { Seen = new Observation(null, result.Revision, result.Count) },
+        _ => step with { Seen = new Observation(null, 0, result.Count) },
+    };
+
+    private static Observation Observed(RangeResult result) => result.Rows is [var row]
+        ? new Observation(Encoding.UTF8.GetString(row.Value), row.ModRevision, 0)
+        : new Observation(null, 0, 0);
+
+    private static Txn TxnOf(IReadOnlyList<Step> steps)
+    {
+        var compares = new List<Compare>();
+        var operations = new List<TxnOperation>();
+        foreach (var step in steps)
+        {
+            var key = Bytes(step.Key);
+            switch (step.Kind)
+            {
+                case StepKind.Read:
+                    operations.Add(new TxnOperation { Range = new RangeQuery(key, default) });
+                    break;
+                case StepKind.Write:
+                    operations.Add(new TxnOperation { Put = new Put(key, Bytes(step.Argument)) });
+                    break;
+                case StepKind.Delete:
+                    operations.Add(new TxnOperation { DeleteRange = new DeleteRange(key, default) });
+                    break;
+                case StepKind.Append:
+                    operations.Add(new TxnOperation { Append = new Append(key, Bytes(step.Argument)) });
+                    break;
+                default:
+                    compares.Add(CompareOf(key, step.Argument));
+                    break;
+            }
+        }
+
+        return new Txn(compares, operations, []);
+    }
+
+    /// <summary>A key that is absent has version 0.</summary>
+    private static Compare CompareOf(ReadOnlyMemory<byte> key, string? value) => value is null
+        ? new Compare(key, CompareTarget.Version, CompareOperator.Equal) { Number = 0 }
+        : new Compare(key, CompareTarget.Value, CompareOperator.Equal) { Value = Bytes(value) };
+
+    private static ReadOnlyMemory<byte> Bytes(string? text) => Encoding.UTF8.GetBytes(text ?? "");
+}

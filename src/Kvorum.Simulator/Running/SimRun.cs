@@ -1,0 +1,333 @@
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Kvorum.Simulator;
+
+/// <summary>One run of a plan: the world put together, its phases in order, and what came of it.</summary>
+internal sealed class SimRun
+{
+    private readonly SimPlan _plan;
+    private readonly SimSettings _settings;
+    private readonly SimWorld _world;
+    private readonly SimNetwork _network;
+    private readonly SimNode[] _nodes;
+    private readonly SimClient[] _clients;
+    private readonly SimHistory _history;
+    private readonly FaultDriver _faults;
+    private readonly List<WorldObserver> _observers;
+    private readonly ChanceSource _chance;
+    private readonly Marks _marks;
+    private Violation? _violation;
+
+    public SimRun(SimPlan plan, IReadOnlyList<WorldObserver> observers, Action<string>? trace)
+    {
+        _plan = plan;
+        _settings = plan.Settings;
+        _world = new SimWorld(plan.Seed, trace);
+        _chance = new ChanceSource(_world.Chance, ChanceStream.Phase, 0);
+        _marks = new Marks();
+        _observers = [_marks, .. observers];
+        foreach (var observer in _observers)
+        {
+            observer.Attach(_world, Violate);
+        }
+
+        var count = _settings.Voters + _settings.Learners;
+        _network = new SimNetwork(_world, _settings, _observers, count);
+        var around = new SimSurroundings
+        {
+            World = _world,
+            Settings = _settings,
+            Network = _network,
+            Observers = _observers,
+            Loggers = NullLoggerFactory.Instance,
+            Violate = Violate,
+        };
+        _nodes = [.. Enumerable.Range(1, count).Select(place => new SimNode(around, place, _settings.Voters))];
+        _network.Place(_nodes);
+        _history = new SimHistory(_observers, Violate);
+        _clients =
+        [
+            .. Enumerable.Range(1, _settings.Clients)
+                .Select(client => new SimClient(_world, _network, _settings, _history, _nodes, client)),
+        ];
+        _faults = new FaultDriver(_world, _settings, _network, _nodes, _observers);
+    }
+
+    /// <summary>How long an election may take, with everything around it, on nodes that are whole.</summary>
+    private long SettleTime =>
+        10L * _settings.ElectionTicks * _settings.TickMicroseconds + 100L * _settings.DelayMean
+        + 100L * _settings.SyncMean + 10_000_000;
+
+    public SimResult Run()
+    {
+        foreach (var node in _nodes)
+        {
+            node.Start();
+        }
+
+        Begin(SimPhase.Safety);
+        foreach (var operation in _plan.Operations)
+        {
+            _clients[(operation.Client - 1) % _clients.Length].Plan(operation);
+        }
+
+        _faults.Plan(_plan.Faults);
+        RunUntil(_settings.SafetyPhase, () => false);
+        Liveness();
+        Convergence();
+        FullRestart();
+        Begin(SimPhase.Ended);
+        return Result();
+    }
+
+    private void Begin(SimPhase phase)
+    {
+        if (_violation is not null)
+        {
+            return;
+        }
+
+        _world.Trace(TraceKind.Phase, 0, (ulong)phase);
+        foreach (var observer in _observers)
+        {
+            observer.PhaseBegan(phase);
+        }
+    }
+
+    /// <summary>A majority is whole again, the rest stays as it is: it must answer everything in time.</summary>
+    private void Liveness()
+    {
+        Begin(SimPhase.Liveness);
+        var quorum = _faults.HealQuorum(_chance);
+        foreach (var client in _clients)
+        {
+            client.Use(quorum);
+        }
+
+        // First an election, on top of what is under way; then everything asked must be answered.
+        RunUntil(_world.Now + SettleTime, () => false);
+        foreach (var client in _clients)
+        {
+            client.MustSucceed = true;
+        }
+
+        var limit = _settings.LivenessPhase;
+        PlanProbes(_world.Now, quorum.Count);
+        RunUntil(_world.Now + limit, AreClientsIdle);
+        CheckAnswers("a whole majority");
+    }
+
+    /// <summary>Everything is whole again: all replicas come to the same state.</summary>
+    private void Convergence()
+    {
+        Begin(SimPhase.Convergence);
+        _faults.HealAll();
+        RunUntil(_world.Now + SettleTime + _settings.ConvergencePhase, AreReplicasEqual);
+        CheckEqual("after everything was healed");
+    }
+
+    /// <summary>All nodes lose power at once; when they are back, what was acknowledged is there.</summary>
+    private void FullRestart()
+    {
+        if (_violation is not null)
+        {
+            return;
+        }
+
+        Begin(SimPhase.Restart);
+        foreach (var node in _nodes)
+        {
+            node.Crash((CrashKeeps)_settings.CrashKeeps);
+        }
+
+        foreach (var node in _nodes)
+        {
+            node.Start();
+        }
+
+        RunUntil(_world.Now + SettleTime + _settings.ConvergencePhase, AreReplicasEqual);
+        CheckEqual("after all nodes lost power");
+        ReadEverything();
+        RunUntil(_world.Now + _settings.LivenessPhase, AreClientsIdle);
+        CheckAnswers("after all nodes lost power");
+    }
+
+    private void RunUntil(long time, Func<bool> isDone)
+    {
+        var nextCheck = _world.Now;
+        while (_violation is null && _world.NextAt <= time)
+        {
+            _world.RunNext();
+            if (_world.Now >= nextCheck)
+            {
+                const long CheckEvery = 50_000;
+                nextCheck = _world.Now + CheckEvery;
+                if (isDone())
+                {
+                    return;
+                }
+            }
+        }
+
+        _world.SkipTo(Math.Min(time, _world.NextAt));
+    }
+
+    private bool AreClientsIdle()
+    {
+        foreach (var client in _clients)
+        {
+            if (!client.IsIdle)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private bool AreReplicasEqual()
+    {
+        if (!AreClientsIdle())
+        {
+            return false;
+        }
+
+        SimProcess? first = null;
+        foreach (var node in _nodes)
+        {
+            if (node.Process is not { } process)
+            {
+                if (node.Refusal is null)
+                {
+                    return false;
+                }
+
+                continue;
+            }
+
+            first ??= process;
+            if (process.State != first.State || process.Raft?.CommitIndex != first.State.Index
+                || process.Raft.LastEntry.Index != first.State.Index)
+            {
+                return false;
+            }
+        }
+
+        return first?.Raft?.Leader is not null;
+    }
+
+    private void CheckAnswers(string when)
+    {
+        foreach (var client in _clients)
+        {
+            if (client.Failed is { } failed)
+            {
+                Violate("V1", $"Operation {failed.Number} was not answered ({failed.Outcome}) by {when}.");
+            }
+            else if (!client.IsIdle)
+            {
+                Violate("V1", $"A client still waits: {when} did not answer in time.");
+            }
+        }
+    }
+
+    private void CheckEqual(string when)
+    {
+        if (_violation is not null || AreReplicasEqual())
+        {
+            return;
+        }
+
+        var states = _nodes.Select(node => node.Process is { } process
+            ? $"{node.Place}: {process.Raft?.Role} term {process.Raft?.Term} last {process.Raft?.LastEntry} applied "
+                + $"{process.State.Index} hash {process.State.Hash:x}"
+            : $"{node.Place}: {node.Refusal ?? "down"}");
+        Violate("V1", $"The replicas are not equal {when}: {string.Join("; ", states)}.");
+    }
+
+    /// <summary>One write and one read per client, so that the phase has something to answer.</summary>
+    private void PlanProbes(long at, int count)
+    {
+        for (var i = 0; i < Math.Max(count, _clients.Length); i++)
+        {
+            var client = i % _clients.Length + 1;
+            var number = -1 - i;
+            _clients[client - 1].Plan(new PlannedOperation(
+                number, client, at, [new Step(StepKind.Write, $"probe{client}", $"p{i}", null)], false, true));
+            _clients[client - 1].Plan(new PlannedOperation(
+                number, client, at, [new Step(StepKind.Read, $"probe{client}", null, null)], false, false));
+        }
+    }
+
+    /// <summary>Reads every key, so that the judges see what is left in the end.</summary>
+    private void ReadEverything()
+    {
+        var keys = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (var operation in _plan.Operations)
+        {
+            foreach (var step in operation.Steps)
+            {
+                keys.Add(step.Key);
+            }
+        }
+
+        var place = 0;
+        foreach (var key in keys)
+        {
+            var client = place++ % _clients.Length + 1;
+            _clients[client - 1].Plan(new PlannedOperation(
+                -1000 - place, client, _world.Now, [new Step(StepKind.Read, key, null, null)], false, false));
+        }
+
+        foreach (var client in _clients)
+        {
+            client.Use([.. _nodes.Where(node => node.IsRunning).Select(node => node.Place)]);
+        }
+    }
+
+    private void Violate(string rule, string explanation)
+    {
+        if (_violation is null)
+        {
+            _violation = new Violation(rule, explanation, _world.Now);
+            _world.Say($"VIOLATION of {rule}: {explanation}");
+        }
+    }
+
+    private SimResult Result()
+    {
+        foreach (var client in _clients)
+        {
+            client.Stop();
+        }
+
+        var history = _history.Operations;
+        var verdicts = new List<Verdict>();
+        if (_violation is null)
+        {
+            foreach (var judge in Bench.Judges)
+            {
+                var verdict = judge.Judge(history);
+                verdicts.Add(verdict);
+                if (verdict.Kind is not VerdictKind.Valid)
+                {
+                    Violate(verdict.Judge, $"{verdict.Anomaly}: {verdict.Explanation}");
+                }
+            }
+        }
+
+        return new SimResult
+        {
+            Plan = _plan,
+            Violation = _violation,
+            TraceHash = _world.TraceHash,
+            History = history,
+            Verdicts = verdicts,
+            SimulatedTime = _world.Now,
+            Events = _world.Events,
+            Injected = _world.Injected.ToDictionary(),
+            Marks = _marks.ToDictionary(),
+            IsSafeHalt = false,
+        };
+    }
+}
