@@ -85,7 +85,10 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
             NodeRecovery.Group, recovery.Wal, new Outbox(transport), time, Metrics, Post, PrepareSegment);
         _applier = new Applier(
             machine, applied, recovery.Snapshots, _pendingProposals, _pendingReads,
-            new Completions(executor, _readable), time, Metrics, Post) { Observer = options.Observer };
+            new Completions(executor, _readable), time, Metrics, Post)
+        {
+            Observer = options.Observer,
+        };
         _snapshots = new SnapshotWorker(
             NodeRecovery.Group, recovery.Wal, recovery.Snapshots, Metrics, Post, Install, _compactor, time,
             logger);

@@ -74,12 +74,6 @@ public sealed record NodeOptions
     /// <summary>Client sessions unused for this long are forgotten. Default 1 hour.</summary>
     public TimeSpan SessionIdleMax { get; init; } = TimeSpan.FromHours(1);
 
-<<<<<<< Updated upstream
-    /// <summary>The initial cluster, or the contacts of a joining node.</summary>
-    internal IReadOnlyList<MemberAddress> Initial => InitialMembers.Count > 0
-        ? InitialMembers
-        : [.. Voters.Select(node => new MemberAddress(node, "", "", []))];
-=======
     /// <summary>The most entries in one message to a follower. Default 1,024.</summary>
     public int AppendEntriesMax { get; init; } = 1024;
 
@@ -91,7 +85,11 @@ public sealed record NodeOptions
 
     /// <summary>Sees what the replica does, for the simulator's invariants; null in a live node.</summary>
     internal ReplicaObserver? Observer { get; init; }
->>>>>>> Stashed changes
+
+    /// <summary>The initial cluster, or the contacts of a joining node.</summary>
+    internal IReadOnlyList<MemberAddress> Initial => InitialMembers.Count > 0
+        ? InitialMembers
+        : [.. Voters.Select(node => new MemberAddress(node, "", "", []))];
 
     /// <exception cref="ArgumentException">
     /// An option is out of range; the message names it, what was expected and found.
