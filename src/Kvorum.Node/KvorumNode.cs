@@ -82,7 +82,10 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         _applierWorker = executor.Attach($"{options.Name} apply", Guarded(ApplierTurn));
         _snapshotWorker = executor.Attach($"{options.Name} snapshot", Guarded(() => _snapshots!.Turn()));
         _writer = new LogWriter(
-            NodeRecovery.Group, recovery.Wal, new Outbox(transport), time, Metrics, Post, PrepareSegment);
+            NodeRecovery.Group, recovery.Wal, new Outbox(transport), time, Metrics, Post, PrepareSegment)
+        {
+            Observer = options.Observer,
+        };
         _applier = new Applier(
             machine, applied, recovery.Snapshots, _pendingProposals, _pendingReads,
             new Completions(executor, _readable), time, Metrics, Post)
@@ -262,7 +265,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         Log.Starts(
             _logger, _options.Name, _options.Node.ToString("x", null), _options.ClusterId.ToString("x", null),
             state.HardState.Term.Value, state.LogStart.ToString(), _raft.LastEntry.ToString(), state.Applied.Value);
-        _options.Observer?.Started(_raft, state);
+        _options.Observer?.Started(_raft, _recovery.Machine, state);
         PrepareSegment();
         _board.Update(_raft, _applier.StateHash, _replica.Now);
         _isStarted = true;

@@ -33,6 +33,9 @@ internal sealed class LogWriter
         _prepareSegment = prepareSegment;
     }
 
+    /// <summary>Null in a live node.</summary>
+    public ReplicaObserver? Observer { get; init; }
+
     /// <summary>Copies what a step wants written and sent afterwards. Replica thread.</summary>
     public void Add(Effects effects)
     {
@@ -111,6 +114,7 @@ internal sealed class LogWriter
             var start = _time.GetTimestamp();
             _wal.Sync();
             _metrics.Sync.Record((long)_time.GetElapsedTime(start).TotalMicroseconds);
+            Observer?.Synced(work.Last);
         }
 
         _outbox.Send(work.Messages);

@@ -10,7 +10,12 @@ namespace Kvorum.Node;
 internal abstract class ReplicaObserver
 {
     /// <summary>The replica recovered and takes its first input next.</summary>
-    public abstract void Started(RaftNode raft, RecoveredState recovered);
+    public abstract void Started(RaftNode raft, KvMachine machine, RecoveredState recovered);
+
+    /// <summary>
+    /// All writes up to <paramref name="last"/> are durable; none of the messages that waited for it has left.
+    /// </summary>
+    public abstract void Synced(WriteId last);
 
     /// <summary>A step is over; none of its effects is carried out yet.</summary>
     public abstract void Stepped(RaftNode raft, Input input, Effects effects);

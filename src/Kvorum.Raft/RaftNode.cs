@@ -75,6 +75,9 @@ public sealed partial class RaftNode
 
     public Membership Membership => _membership;
 
+    /// <summary>Null when this replica does not lead.</summary>
+    internal LeaderState? Lead => _lead;
+
     /// <summary>Progress of every peer as the leader sees it, by id; empty when this replica does not lead.</summary>
     public IReadOnlyList<PeerStatus> Peers
     {

@@ -44,7 +44,12 @@ internal abstract class WorldObserver
     }
 
     /// <summary>A node's process has recovered from its disk.</summary>
-    public virtual void Started(int node, RaftNode raft, RecoveredState recovered)
+    public virtual void Started(int node, RaftNode raft, KvMachine machine, RecoveredState recovered)
+    {
+    }
+
+    /// <summary>What a node's replica asked to be written is durable up to a write; nothing was sent for it yet.</summary>
+    public virtual void Synced(int node, WriteId last)
     {
     }
 

@@ -92,13 +92,26 @@ internal sealed class SimProcess(SimNode node, SimSurroundings around, int numbe
         }
     }
 
-    public override void Started(RaftNode raft, RecoveredState recovered)
+    public override void Started(RaftNode raft, KvMachine machine, RecoveredState recovered)
     {
         Raft = raft;
         State = (recovered.Applied, 0);
         foreach (var observer in around.Observers)
         {
-            observer.Started(Place, raft, recovered);
+            observer.Started(Place, raft, machine, recovered);
+        }
+    }
+
+    public override void Synced(WriteId last)
+    {
+        if (!IsAlive)
+        {
+            return;
+        }
+
+        foreach (var observer in around.Observers)
+        {
+            observer.Synced(Place, last);
         }
     }
 
