@@ -5,10 +5,11 @@ namespace Kvorum.Simulator;
 public static class Simulation
 {
     /// <summary>Draws swarm settings, faults and operations from a seed.</summary>
-    public static SimPlan Plan(ulong seed)
+    /// <param name="voters">How many voters the cluster has at the start; null: drawn, too.</param>
+    public static SimPlan Plan(ulong seed, int? voters = null)
     {
         var settings = SwarmSettings.Draw(seed);
-        return Plan(seed, settings);
+        return Plan(seed, voters is { } count ? settings with { Voters = count } : settings);
     }
 
     /// <summary>Draws faults and operations for settings that are given.</summary>
