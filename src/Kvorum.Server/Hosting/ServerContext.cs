@@ -37,7 +37,7 @@ internal sealed class ServerContext
 
     public ServerOptions Options { get; }
 
-    /// <summary>All members of the initial cluster, this node included, ordered by name.</summary>
+    /// <summary>The members this node started with, itself included, ordered by name; the membership knows more.</summary>
     public IReadOnlyList<ServerMember> Members { get; }
 
     public ServerMember Self { get; }
@@ -58,18 +58,53 @@ internal sealed class ServerContext
 
     public long OutgoingFramesDropped => _outgoingFramesDropped?.Invoke() ?? 0;
 
-    public ServerMember? MemberOf(ulong node) => Members.FirstOrDefault(member => member.Node == node);
+    /// <summary>A member's name; its id in hexadecimal when nobody has told.</summary>
+    public string NameOf(ulong node) =>
+        ToldOf(node) is { Name.Length: > 0 } told ? told.Name : StartedWith(node)?.Name ?? node.ToString("x16", null);
 
-    /// <summary>A member's name; its id in hexadecimal when the initial cluster does not name it.</summary>
-    public string NameOf(ulong node) => MemberOf(node)?.Name ?? node.ToString("x16", null);
+    /// <summary>Where peers reach a member; null when nobody has told.</summary>
+    public Uri? PeerUrlOf(ulong node) =>
+        ToldOf(node) is { } told && Uri.TryCreate(told.PeerUrl, UriKind.Absolute, out var url)
+            ? url
+            : StartedWith(node)?.PeerUrl;
 
     /// <summary>
-    /// The first client URL <paramref name="node"/> advertises, without a slash at the end; for a peer the one it told
-    /// in its last handshake, remembered while this process lives. Null when it was never heard.
+    /// The first client URL <paramref name="node"/> advertises, without a slash at the end: what the membership says,
+    /// else what the node told in its last handshake, remembered while this process lives. Null when it never told.
     /// </summary>
     public string? ClientUrlOf(ulong node) => node == Self.Node
-        ? Options.AdvertiseClientUrls[0].AbsoluteUri.TrimEnd('/')
-        : _clientUrlOf(node);
+        ? OwnClientUrls()[0]
+        : ToldOf(node) is { ClientUrls: [var first, ..] } ? first : _clientUrlOf(node);
+
+    /// <summary>All that is known of a member's name and addresses, from wherever.</summary>
+    public MemberAddress AddressOf(in MemberStatus member)
+    {
+        var node = member.Node;
+        string[] heard = ClientUrlOf(node) is { } url ? [url] : [];
+        return new MemberAddress(
+            node,
+            NameOf(node),
+            PeerUrlOf(node)?.AbsoluteUri.TrimEnd('/') ?? "",
+            node == Self.Node ? OwnClientUrls() : member.Address is { ClientUrls.Count: > 0 } told ? told.ClientUrls : heard);
+    }
 
     public void BeginDraining() => _isDraining = true;
+
+    private string[] OwnClientUrls() => [.. Options.AdvertiseClientUrls.Select(url => url.AbsoluteUri.TrimEnd('/'))];
+
+    /// <summary>What the membership says of a member; null when it says nothing.</summary>
+    private MemberAddress? ToldOf(ulong node)
+    {
+        foreach (var member in Kvorum.Status.Members)
+        {
+            if (member.Node == node)
+            {
+                return member.Address;
+            }
+        }
+
+        return null;
+    }
+
+    private ServerMember? StartedWith(ulong node) => Members.FirstOrDefault(member => member.Node == node);
 }

@@ -37,6 +37,9 @@ internal sealed record Problem(string Name, int Status, string Title, Outcome Ou
     public static readonly Problem KeyNotFound =
         new("key-not-found", 404, "The key does not exist", Outcome.NoEffect);
 
+    public static readonly Problem MemberNotFound =
+        new("member-not-found", 404, "There is no such member", Outcome.NotProposed);
+
     public static readonly Problem RouteNotFound =
         new("route-not-found", 404, "Nothing is served here", Outcome.NotProposed);
 
@@ -45,6 +48,12 @@ internal sealed record Problem(string Name, int Status, string Title, Outcome Ou
 
     public static readonly Problem NotAList =
         new("not-a-list", 409, "The value is not a list of strings", Outcome.NoEffect);
+
+    public static readonly Problem MemberExists =
+        new("member-exists", 409, "The name or address belongs to a member", Outcome.NotProposed);
+
+    public static readonly Problem ChangeRefused =
+        new("change-refused", 409, "The change is not allowed now", Outcome.NotProposed);
 
     public static readonly Problem Compacted =
         new("compacted", 410, "The revision was compacted", Outcome.NoEffect);
@@ -115,6 +124,9 @@ internal sealed class ProblemException(Problem problem, string detail) : Excepti
 
     /// <summary>The key's mod revision now, 0 when it does not exist; null where it does not matter.</summary>
     public long? CurrentRevision { get; init; }
+
+    /// <summary>Writes further members of the problem.</summary>
+    public Action<System.Text.Json.Utf8JsonWriter>? More { get; init; }
 
     /// <summary>The methods allowed here.</summary>
     public string? Allow { get; init; }

@@ -21,6 +21,7 @@ internal static class ProblemWriter
         ProposalDroppedException => Problem.ProposalDropped,
         ReadTimeoutException => Problem.ReadTimeout,
         NodeStoppedException => Problem.NodeStopped,
+        MemberChangeRefusedException => Problem.ChangeRefused,
         _ => Problem.Internal,
     };
 
@@ -130,6 +131,8 @@ internal static class ProblemWriter
         {
             json.WriteNumber("currentRevision"u8, current);
         }
+
+        cause?.More?.Invoke(json);
 
         json.WriteEndObject();
         json.Flush();

@@ -71,7 +71,7 @@ internal static class PythonStatus
     private static string NodeOf(ServerContext context, ulong node) => $"TCPNode({Quote(AddressOf(context, node))})";
 
     private static string AddressOf(ServerContext context, ulong node) =>
-        context.MemberOf(node)?.PeerUrl is { } url
+        context.PeerUrlOf(node) is { } url
             ? string.Create(CultureInfo.InvariantCulture, $"{url.Host}:{url.Port}")
             : context.NameOf(node);
 

@@ -19,6 +19,7 @@ internal enum QueryFields
     KeysOnly = 64,
     CountOnly = 128,
     Cursor = 256,
+    DryRun = 512,
 }
 
 /// <summary>What the query parameters of a request say. Unknown, repeated and wrong ones are refused by name.</summary>
@@ -51,6 +52,9 @@ internal readonly struct QueryOptions()
     public bool CountOnly { get; init; }
 
     public string? Cursor { get; init; }
+
+    /// <summary>Only tells what would result.</summary>
+    public bool IsDryRun { get; init; }
 
     /// <exception cref="ProblemException">A parameter is unknown, repeated, or has a wrong value.</exception>
     public static QueryOptions Parse(ReadOnlySpan<char> query, QueryFields allowed)
@@ -109,6 +113,7 @@ internal readonly struct QueryOptions()
             QueryFields.Limit => this with { Limit = (int)NumberOf(name, value, RestLimits.PageItemsMax) },
             QueryFields.Sort => WithSort(name, value),
             QueryFields.KeysOnly => this with { KeysOnly = FlagOf(name, value, hasValue) },
+            QueryFields.DryRun => this with { IsDryRun = FlagOf(name, value, hasValue) },
             QueryFields.CountOnly => this with { CountOnly = FlagOf(name, value, hasValue) },
             _ => this with { Cursor = value },
         };
@@ -125,13 +130,14 @@ internal readonly struct QueryOptions()
         "keysOnly" => QueryFields.KeysOnly,
         "countOnly" => QueryFields.CountOnly,
         "cursor" => QueryFields.Cursor,
+        "dryRun" => QueryFields.DryRun,
         _ => QueryFields.None,
     };
 
     private static string NamesOf(QueryFields allowed)
     {
         string[] names =
-            ["consistency", "at", "keyEncoding", "prefix", "limit", "sort", "keysOnly", "countOnly", "cursor"];
+            ["consistency", "at", "keyEncoding", "prefix", "limit", "sort", "keysOnly", "countOnly", "cursor", "dryRun"];
         var known = names.Where(name => (allowed & FieldOf(name)) != 0).ToArray();
         return known.Length == 0 ? "no parameters" : "one of " + string.Join(", ", known);
     }

@@ -22,6 +22,8 @@ internal sealed class RestApi
     private readonly ListRoute _listRoute;
     private readonly TxnRoutes _txnRoutes;
     private readonly KeysRoutes _keysRoutes;
+    private readonly MembersRoutes _membersRoutes;
+    private readonly LeaderRoutes _leaderRoutes;
     private readonly StatusRoutes _statusRoutes;
     private readonly ShortFormRoutes _shortFormRoutes;
 
@@ -32,6 +34,8 @@ internal sealed class RestApi
         _listRoute = new ListRoute(context);
         _txnRoutes = new TxnRoutes(context);
         _keysRoutes = new KeysRoutes(context);
+        _membersRoutes = new MembersRoutes(context);
+        _leaderRoutes = new LeaderRoutes(context);
         _statusRoutes = new StatusRoutes(context);
         _shortFormRoutes = new ShortFormRoutes(context);
     }
@@ -125,6 +129,13 @@ internal sealed class RestApi
             _ when route == RestRoute.ShortForm && isPost => _shortFormRoutes.PostAsync(http, target),
             _ when route == RestRoute.Txn && isPost => _txnRoutes.PostTxnAsync(http, target),
             _ when route == RestRoute.Compact && isPost => _txnRoutes.PostCompactAsync(http, target),
+            _ when route == RestRoute.Members && isGet => _membersRoutes.GetAsync(http, target),
+            _ when route == RestRoute.Members && isPost => _membersRoutes.PostAsync(http, target),
+            _ when route == RestRoute.Member && HttpMethods.IsDelete(method) => _membersRoutes.DeleteAsync(http, target),
+            _ when route == RestRoute.Promote && isPost => _membersRoutes.PromoteAsync(http, target),
+            _ when route == RestRoute.Replace && isPost => _membersRoutes.ReplaceAsync(http, target),
+            _ when route == RestRoute.Leader && isGet => _leaderRoutes.GetAsync(http, target),
+            _ when route == RestRoute.Leader && isPost => _leaderRoutes.PostAsync(http, target),
             _ when route == RestRoute.Status && isGet => _statusRoutes.GetJsonAsync(http, target),
             _ when route == RestRoute.AdminStatus && isGet => _statusRoutes.GetTextAsync(http, target),
             _ when route == RestRoute.OpenApi && isGet => OpenApiDocument.GetAsync(http, target),

@@ -29,6 +29,15 @@ internal static class RestLimits
     /// <summary>The most rows one read inside a transaction returns.</summary>
     public const int TxnReadRowsMax = 1000;
 
+    /// <summary>The longest name of a member, in characters.</summary>
+    public const int MemberNameMax = 64;
+
+    /// <summary>The most client URLs of a member.</summary>
+    public const int MemberUrlsMax = 16;
+
+    /// <summary>The longest URL of a member, in characters.</summary>
+    public const int MemberUrlCharactersMax = 256;
+
     /// <summary>The most characters of a caller's words repeated in an error.</summary>
     public const int EchoMax = 80;
 

@@ -94,6 +94,13 @@ internal sealed class StatusRoutes(ServerContext context)
         }
 
         json.WriteEndObject();
+        json.WriteStartObject("member_kinds"u8);
+        foreach (var member in InOrderOfNames(status))
+        {
+            json.WriteString(context.NameOf(member.Node), MembersJson.KindOf(member));
+        }
+
+        json.WriteEndObject();
     }
 
     public static long UptimeSeconds(ServerContext context) =>
@@ -136,7 +143,7 @@ internal sealed class StatusRoutes(ServerContext context)
         foreach (var member in InOrderOfNames(status))
         {
             json.WriteStartArray(context.NameOf(member.Node));
-            WriteAddress(json, context.MemberOf(member.Node)?.PeerUrl);
+            WriteAddress(json, context.PeerUrlOf(member.Node));
             WriteAddress(json, context.ClientUrlOf(member.Node) is { } text ? new Uri(text) : null);
             json.WriteEndArray();
         }

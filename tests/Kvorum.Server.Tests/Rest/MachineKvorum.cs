@@ -31,6 +31,24 @@ internal sealed class MachineKvorum : IKvorum, IDisposable
     /// <summary>Runs before each read.</summary>
     public Action<RangeQuery>? BeforeRead { get; set; }
 
+    /// <summary>What every change of members or leader fails with; null when they succeed.</summary>
+    public Exception? ChangeFailure { get; set; }
+
+    /// <summary>Why a dry run says that a change would be refused.</summary>
+    public string? Refusal { get; set; }
+
+    public List<(MemberChange Change, bool IsDryRun)> Changes { get; } = [];
+
+    /// <summary>Whom leadership was asked to go to.</summary>
+    public List<ulong?> Transfers { get; } = [];
+
+    public List<MemberStatus> Members { get; } =
+    [
+        new(1, true, true, true, 0, 0, "replicate"),
+        new(2, true, true, true, 0, 0, "replicate"),
+        new(3, true, false, true, 0, 0, "probe"),
+    ];
+
     public List<Command> Proposals { get; } = [];
 
     public List<Consistency> Reads { get; } = [];
@@ -68,9 +86,9 @@ internal sealed class MachineKvorum : IKvorum, IDisposable
                     StopReason = null,
                     Members =
                     [
-                        new MemberStatus(1, true, true, true, _index, _index + 1, "replicate"),
-                        new MemberStatus(2, true, true, true, _index, _index + 1, "replicate"),
-                        new MemberStatus(3, true, false, true, 0, 1, "probe"),
+                        .. Members.Select(member => member.State == "replicate"
+                            ? member with { Match = _index, Next = _index + 1 }
+                            : member with { Next = 1 }),
                     ],
                 };
             }
@@ -102,11 +120,70 @@ internal sealed class MachineKvorum : IKvorum, IDisposable
     }
 
     public Task<MemberChangePlan> ChangeMembersAsync(
-        MemberChange change, bool isDryRun, TimeSpan timeout, CancellationToken cancel) =>
-        throw new NotSupportedException();
+        MemberChange change, bool isDryRun, TimeSpan timeout, CancellationToken cancel)
+    {
+        lock (_lock)
+        {
+            Changes.Add((change, isDryRun));
+            if (ChangeFailure is { } failure && !(isDryRun && failure is MemberChangeRefusedException))
+            {
+                return Task.FromException<MemberChangePlan>(failure);
+            }
 
-    public Task TransferLeadershipAsync(ulong? to, TimeSpan timeout, CancellationToken cancel) =>
-        throw new NotSupportedException();
+            var before = Voters();
+            ulong[] after = change.Kind switch
+            {
+                MemberChangeKind.Remove => [.. before.Where(node => node != change.Node)],
+                MemberChangeKind.Add when change.StaysLearner => before,
+                MemberChangeKind.Replace => [.. before.Where(node => node != change.Node), change.New!.Node],
+                _ => [.. before, change.Node],
+            };
+            if (!isDryRun)
+            {
+                Apply(change);
+            }
+
+            return Task.FromResult(new MemberChangePlan(
+                Refusal, before, after, (after.Length / 2) + 1, (after.Length - 1) / 2));
+        }
+    }
+
+    public Task TransferLeadershipAsync(ulong? to, TimeSpan timeout, CancellationToken cancel)
+    {
+        Transfers.Add(to);
+        if (ChangeFailure is { } failure)
+        {
+            return Task.FromException(failure);
+        }
+
+        Leader = to ?? 2;
+        Role = Leader == Self ? NodeRole.Leader : NodeRole.Follower;
+        return Task.CompletedTask;
+    }
+
+    private ulong[] Voters() => [.. Members.Where(member => member.IsVoter).Select(member => member.Node)];
+
+    private void Apply(MemberChange change)
+    {
+        switch (change.Kind)
+        {
+            case MemberChangeKind.Remove:
+                Members.RemoveAll(member => member.Node == change.Node);
+                break;
+            case MemberChangeKind.Promote:
+                var at = Members.FindIndex(member => member.Node == change.Node);
+                Members[at] = Members[at] with { IsVoter = true };
+                break;
+            default:
+                var added = change.New!; // Every other kind has one.
+                Members.Add(new MemberStatus(added.Node, false, false, true, 0, 0, "probe")
+                {
+                    Address = added,
+                    IsJoining = !change.StaysLearner,
+                });
+                break;
+        }
+    }
 
     public Task<RangeResult> ReadAsync(
         RangeQuery query, Consistency consistency, TimeSpan timeout, CancellationToken cancel)

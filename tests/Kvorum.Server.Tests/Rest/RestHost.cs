@@ -78,6 +78,8 @@ internal sealed class RestHost : IAsyncDisposable
     public Task<HttpResponseMessage> GetAsync(string target, params (string Name, string Value)[] headers) =>
         SendAsync("GET", target, null, headers);
 
+    public Task<HttpResponseMessage> DeleteAsync(string target) => SendAsync("DELETE", target);
+
     public Task<HttpResponseMessage> PutAsync(
         string target, string value, params (string Name, string Value)[] headers) =>
         SendAsync("PUT", target, Encoding.UTF8.GetBytes(value), headers);

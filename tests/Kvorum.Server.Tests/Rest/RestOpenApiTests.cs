@@ -43,7 +43,7 @@ public sealed class RestOpenApiTests
         await using var host = await RestHost.StartAsync();
         foreach (var (path, method, _) in Operations(await LoadAsync()).Where(o => !HostPaths.Contains(o.Path)))
         {
-            using var answer = await host.SendAsync(method, path.Replace("{key}", "a", StringComparison.Ordinal));
+            using var answer = await host.SendAsync(method, PathOf(path));
             Assert.NotEqual(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
             Assert.DoesNotContain("route-not-found", await answer.TextAsync(), StringComparison.Ordinal);
         }
@@ -96,6 +96,10 @@ public sealed class RestOpenApiTests
             Assert.True(parameter.GetProperty("required").GetBoolean());
         }
     }
+
+    private static string PathOf(string template) => template
+        .Replace("{key}", "a", StringComparison.Ordinal)
+        .Replace("{name}", "n2", StringComparison.Ordinal);
 
     private static async Task<JsonElement> LoadAsync()
     {

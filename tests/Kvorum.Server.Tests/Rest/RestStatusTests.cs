@@ -25,7 +25,7 @@ public sealed partial class RestStatusTests
                 "last_log_term", "term", "next_index", "match_index", "members", "pid", "version", "node_id",
                 "cluster_id", "revision", "compacted_revision", "keys", "log_start_index", "engine_bytes", "wal_bytes",
                 "sessions", "state_hash", "state_hash_index", "has_quorum", "may_vote", "uptime_seconds", "client_urls",
-                "connected",
+                "connected", "member_kinds",
             ],
             status.EnumerateObject().Select(property => property.Name));
         Assert.Equal("n1", status.GetProperty("id").GetString());
@@ -48,6 +48,7 @@ public sealed partial class RestStatusTests
         Assert.Equal(1, status.GetProperty("keys").GetInt64());
         Assert.Equal("fedcba9876543210", status.GetProperty("state_hash").GetString());
         Assert.Equal(1, status.GetProperty("state_hash_index").GetInt64());
+        Assert.Equal("""{"n1":"voter","n2":"voter","n3":"voter"}""", status.GetProperty("member_kinds").GetRawText());
         Assert.Equal("""["http://127.0.0.1:2379"]""", status.GetProperty("client_urls").GetRawText());
     }
 
