@@ -37,6 +37,10 @@ internal static partial class Log
     [LoggerMessage(2009, LogLevel.Information, "Node {Name} stops taking requests.")]
     public static partial void Draining(this ILogger logger, string name);
 
-    [LoggerMessage(2010, LogLevel.Information, "Node {Peer} is no member any more; its connections are closed.")]
+    [LoggerMessage(2010, LogLevel.Information, "Node {Peer} is not among the peers any more; its connections are closed.")]
     public static partial void PeerRemoved(this ILogger logger, string peer);
+
+    [LoggerMessage(2011, LogLevel.Warning,
+        "Too many nodes that are not among the peers ({Count}); closed a connection from {From}.")]
+    public static partial void TooManyGuests(this ILogger logger, int count, string from);
 }

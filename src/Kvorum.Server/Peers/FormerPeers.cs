@@ -40,15 +40,15 @@ internal sealed class FormerPeers(TimeProvider time)
         }
     }
 
-    /// <summary>Why a node that is no peer is refused, for the person who reads its log.</summary>
-    public string WhyStranger(ulong node)
+    /// <summary>Why a former peer is refused, for the person who reads its log; null for a node that never was one.</summary>
+    public string? WhyRemoved(ulong node)
     {
         lock (_lock)
         {
             return _peers.TryGetValue(node, out var former)
                 ? $"node {former.Name} (id {node:x16}) was removed from this cluster; to add it again as a new member, "
                     + "delete its data directory and start it with --join"
-                : $"node id {node:x16} is not a member of this cluster: it was removed, or never added";
+                : null;
         }
     }
 

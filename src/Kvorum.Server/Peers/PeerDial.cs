@@ -69,8 +69,7 @@ internal sealed class PeerDial(ServerMember peer, Uri url, PeerTransportOptions 
             throw new PeerRefusedException(error);
         }
 
-        // Whom it should be is checked below; that one is a member, or nobody would dial it.
-        var (verdict, reason) = PeerHandshake.Examine(heard.Hello, own, stranger: null);
+        var (verdict, reason) = PeerHandshake.Examine(heard.Hello, own);
         if (verdict is not PeerVerdict.Welcome)
         {
             throw new PeerRefusedException($"it answered, but {reason}");

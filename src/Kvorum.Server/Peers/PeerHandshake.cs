@@ -68,9 +68,7 @@ internal static class PeerHandshake
     }
 
     /// <summary>Whether the speaker may talk to this node at all; what the gate then judges is its directory.</summary>
-    /// <param name="stranger">Why the speaker is no member; null when it is one.</param>
-    public static (PeerVerdict Verdict, string Reason) Examine(
-        in PeerHello hello, PeerTransportOptions own, string? stranger)
+    public static (PeerVerdict Verdict, string Reason) Examine(in PeerHello hello, PeerTransportOptions own)
     {
         if (hello.ClusterId != own.ClusterId)
         {
@@ -84,14 +82,11 @@ internal static class PeerHandshake
             return (PeerVerdict.OwnId, $"the speaker has this node's own id {own.Node:x16}");
         }
 
-        if (hello.To != own.Node)
-        {
-            return (PeerVerdict.MeantForAnotherNode,
+        return hello.To == own.Node
+            ? (PeerVerdict.Welcome, "")
+            : (PeerVerdict.MeantForAnotherNode,
                 $"meant for another node: expected node id {own.Node:x16}, found {hello.To:x16} "
                 + "(does a peer URL point to the wrong node?)");
-        }
-
-        return stranger is null ? (PeerVerdict.Welcome, "") : (PeerVerdict.NotAMember, stranger);
     }
 
     /// <summary>The first of a list of client URLs; null when there is none to send a client to.</summary>

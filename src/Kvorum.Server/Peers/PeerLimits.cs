@@ -33,6 +33,9 @@ internal static class PeerLimits
     /// <summary>All connections to the peer port: members have one each, so handshakes never crowd them out.</summary>
     public const int ConnectionsMax = 128;
 
+    /// <summary>Nodes that are heard although they are not among the peers.</summary>
+    public const int GuestsMax = 32;
+
     /// <summary>Removed peers that are remembered by name.</summary>
     public const int FormerPeersMax = 64;
 

@@ -23,6 +23,9 @@ internal sealed class PeerTransport : ITransport
 
     /// <summary>Replaced as a whole when the peers change: who sends a frame takes no lock.</summary>
     private volatile Dictionary<ulong, PeerLink> _links = [];
+
+    /// <summary>Nodes the gate let in that are not among the peers: heard, never dialled. Under the lock.</summary>
+    private readonly Dictionary<ulong, PeerLink> _guests = [];
     private volatile PeerGate? _gate;
     private int _pendingHandshakes;
     private long _retiredFramesDropped;
@@ -112,12 +115,14 @@ internal sealed class PeerTransport : ITransport
     {
         await _stop.CancelAsync().ConfigureAwait(false);
         Task[] retiring;
+        PeerLink[] links;
         lock (_peersLock)
         {
+            links = [.. _links.Values, .. _guests.Values];
             retiring = [.. _retiring];
         }
 
-        foreach (var link in _links.Values)
+        foreach (var link in links)
         {
             await link.StopAsync().ConfigureAwait(false);
         }
@@ -178,9 +183,14 @@ internal sealed class PeerTransport : ITransport
                 return null;
             }
 
-            if (!_links.TryGetValue(heard.Hello.Node, out var link))
+            if (LinkOf(heard.Hello.Node) is not { } link)
             {
-                return null; // Removed since it was judged; it will dial again and be told.
+                if (_strangers.IsWorthLogging("too many guests"))
+                {
+                    _logger.TooManyGuests(PeerLimits.GuestsMax, from);
+                }
+
+                return null;
             }
 
             link.RememberClientUrls(heard.ClientUrls);
@@ -216,17 +226,22 @@ internal sealed class PeerTransport : ITransport
             return (PeerVerdict.NotReady, "the node is starting or stopping");
         }
 
-        var speaker = heard.Hello.Node;
-        var stranger = _links.ContainsKey(speaker) ? null : _former.WhyStranger(speaker);
-        var (verdict, reason) = PeerHandshake.Examine(heard.Hello, _options, stranger);
-        if (verdict is PeerVerdict.Welcome)
+        var (verdict, reason) = PeerHandshake.Examine(heard.Hello, _options);
+        if (verdict is not PeerVerdict.Welcome)
         {
-            // The gate may write to disk, so it gets a thread of its own for the moment.
-            var refusal = await Task.Run(() => gate.Judge(heard.Hello)).ConfigureAwait(false);
-            return refusal is null ? (PeerVerdict.Welcome, "") : (PeerVerdict.RefusedByNode, refusal);
+            return (verdict, reason);
         }
 
-        return (verdict, reason);
+        // The gate may write to disk, so it gets a thread of its own for the moment.
+        var refusal = await Task.Run(() => gate.Judge(heard.Hello)).ConfigureAwait(false);
+        if (refusal is null)
+        {
+            return (PeerVerdict.Welcome, "");
+        }
+
+        return _links.ContainsKey(heard.Hello.Node)
+            ? (PeerVerdict.RefusedByNode, refusal)
+            : (PeerVerdict.NotAMember, _former.WhyRemoved(heard.Hello.Node) ?? refusal);
     }
 
     private void LogRefusal(string from, ulong? peer, string reason)
@@ -237,6 +252,28 @@ internal sealed class PeerTransport : ITransport
         if (repeated.IsWorthLogging(reason))
         {
             _logger.RefusedPeer(from, reason);
+        }
+    }
+
+    /// <summary>The peer's link, or that of a guest: the gate has let it in. Null when there are too many guests.</summary>
+    private PeerLink? LinkOf(ulong node)
+    {
+        lock (_peersLock)
+        {
+            if (_links.TryGetValue(node, out var link) || _guests.TryGetValue(node, out link))
+            {
+                return link;
+            }
+
+            if (_guests.Count == PeerLimits.GuestsMax)
+            {
+                return null;
+            }
+
+            var name = node.ToString("x16", null);
+            link = new PeerLink(new ServerMember(name, node, PeerUrl: null), this, _logger, _time);
+            _guests.Add(node, link);
+            return link;
         }
     }
 
@@ -276,6 +313,10 @@ internal sealed class PeerTransport : ITransport
 
             _links = links;
             _retiring.RemoveAll(task => task.IsCompleted);
+
+            // Guests dial again and are judged by what is known now.
+            _retiring.AddRange(_guests.Values.Select(guest => guest.RetireAsync(_gate)));
+            _guests.Clear();
             foreach (var (node, link) in before.Where(pair => !links.ContainsKey(pair.Key)))
             {
                 _logger.PeerRemoved(link.Peer.Name);

@@ -13,6 +13,7 @@ public sealed class PeerChangeTests
         await using var third = await TestNode.StartAsync(3, Only(ports, 1, 3));
         await third.Logs.WaitForAsync("node id 0000000000000003 is not a member of this cluster");
 
+        first.Known.Add(3);
         first.Transport.SetPeers([Address(1, ports), Address(2, ports), Address(3, ports)]);
 
         Assert.Equal((3UL, true), await first.NextChangeAsync());
@@ -33,6 +34,7 @@ public sealed class PeerChangeTests
         Assert.Equal((1UL, true), await second.NextChangeAsync());
         Assert.Empty(second.Transport.ThoseWhoDisownThisNode());
 
+        first.Disowned.Add(2);
         first.Transport.SetPeers([Address(1, ports)]);
 
         Assert.True(first.HasChange); // Before SetPeers came back.
@@ -55,6 +57,7 @@ public sealed class PeerChangeTests
     {
         var ports = TestNode.FreePorts(3);
         await using var first = await TestNode.StartAsync(1, ports);
+        first.Disowned.UnionWith([2, 3]);
         first.Transport.SetPeers([]);
 
         for (var attempt = 0; attempt < 6; attempt++)
@@ -139,14 +142,12 @@ public sealed class PeerChangeTests
     {
         var ports = TestNode.FreePorts(2);
         await using var first = await TestNode.StartAsync(1, Only(ports, 1));
+        first.Known.Add(2);
         first.Transport.SetPeers([new MemberAddress(2, "", "", [])]);
-
-        await using var second = await TestNode.StartAsync(2, ports);
-        second.Transport.Send(1, [1]); // Dropped or not: the connection may not stand yet.
 
         using var raw = await RawPeer.WelcomedAsync(first, 2);
         await raw.SendAsync(RawPeer.Frame(5));
-        Assert.Equal([5], (await NextFrameOfAsync(first, 5)));
+        Assert.Equal([5], (await first.NextFrameAsync()).Frame);
         Assert.False(first.HasChange);
     }
 
@@ -156,6 +157,7 @@ public sealed class PeerChangeTests
         var ports = TestNode.FreePorts(3);
         await using var third = await TestNode.StartAsync(3, Only(ports, 1, 3));
         var first = TestNode.Create(1, Only(ports, 1, 2));
+        first.Known.Add(3);
         first.Transport.SetPeers([Address(1, ports), Address(3, ports)]);
         await first.StartAsync();
         Assert.Equal((3UL, true), await first.NextChangeAsync());
@@ -165,17 +167,62 @@ public sealed class PeerChangeTests
         Assert.False(first.HasChange);
     }
 
-    private static async Task<byte[]> NextFrameOfAsync(TestNode node, byte first)
+    [Fact]
+    public async Task A_node_the_gate_lets_in_is_heard_although_it_is_not_among_the_peers()
     {
-        while (true)
+        var ports = TestNode.FreePorts(2);
+        await using var first = await TestNode.StartAsync(1, Only(ports, 1));
+        first.Known.Add(2);
+
+        using (var guest = await RawPeer.WelcomedAsync(first, 2))
         {
-            var (_, frame) = await node.NextFrameAsync();
-            if (frame[0] == first)
-            {
-                return frame;
-            }
+            await guest.SendAsync(RawPeer.Frame(5));
+            Assert.Equal((2UL, (byte)5), First(await first.NextFrameAsync()));
+            first.Transport.Send(2, [1]); // Nobody dials it: nothing to send on.
+            Assert.False(first.HasChange);
+
+            // Whenever the peers change, guests are judged again.
+            first.Known.Clear();
+            first.Transport.SetPeers([]);
+            await guest.WaitForCloseAsync();
         }
+
+        using var again = await RawPeer.ConnectAsync(first.Port);
+        await again.SendAsync(RawPeer.Speaker(2, 1));
+        Assert.Equal(PeerVerdict.NotAMember, (await again.ReadAnswerAsync()).Verdict);
     }
+
+    [Fact]
+    public async Task A_guest_that_becomes_a_peer_is_connected_in_both_directions()
+    {
+        var ports = TestNode.FreePorts(2);
+        await using var first = await TestNode.StartAsync(1, Only(ports, 1));
+        first.Known.Add(2);
+        await using var second = await TestNode.StartAsync(2, ports);
+
+        first.Transport.SetPeers([Address(2, ports)]);
+
+        Assert.Equal((2UL, true), await first.NextChangeAsync());
+        Assert.Equal((1UL, true), await second.NextChangeAsync());
+    }
+
+    [Fact]
+    public async Task All_handshakes_are_repeated_when_the_peers_are_taken_away_and_given_back()
+    {
+        var ports = TestNode.FreePorts(2);
+        await using var first = await TestNode.StartAsync(1, ports);
+        await using var second = await TestNode.StartAsync(2, ports);
+        Assert.Equal((2UL, true), await first.NextChangeAsync());
+
+        first.Transport.SetPeers([]);
+        first.Transport.SetPeers([Address(2, ports)]);
+
+        Assert.Equal((2UL, false), await first.NextChangeAsync());
+        Assert.Equal((2UL, true), await first.NextChangeAsync());
+        Assert.DoesNotContain(second.Logs.Messages, message => message.Contains("removed", StringComparison.Ordinal));
+    }
+
+    private static (ulong Peer, byte First) First((ulong Peer, byte[] Frame) heard) => (heard.Peer, heard.Frame[0]);
 
     private static Dictionary<ulong, int> Only(Dictionary<ulong, int> ports, params ulong[] nodes) =>
         nodes.ToDictionary(node => node, node => ports[node]);

@@ -38,11 +38,17 @@ internal sealed class TestNode : IAsyncDisposable
             TimeProvider.System);
         Gate = new PeerGate(
             peer => new PeerHello(clusterId, node, peer, node * 100, 0),
-            judge ?? (_ => null),
+            judge ?? JudgeByList,
             (peer, isUp) => _changes.Writer.TryWrite((peer, isUp)),
             (peer, frame) => OnFrame(peer, frame));
         _listener = Listeners.BuildPeers([new Uri($"http://127.0.0.1:{port}")], Transport, Logs);
     }
+
+    /// <summary>Judged as members beside the peers of the start; what a node's ledger knows.</summary>
+    public HashSet<ulong> Known { get; } = [];
+
+    /// <summary>Judged as no members, whatever the list of peers says.</summary>
+    public HashSet<ulong> Disowned { get; } = [];
 
     public ulong Node { get; }
 
@@ -129,6 +135,11 @@ internal sealed class TestNode : IAsyncDisposable
         await _listener.StopAsync(TestContext.Current.CancellationToken);
         await _listener.DisposeAsync();
     }
+
+    private string? JudgeByList(PeerHello hello) =>
+        (Peers.Any(peer => peer.Node == hello.Node) || Known.Contains(hello.Node)) && !Disowned.Contains(hello.Node)
+            ? null
+            : $"node id {hello.Node:x16} is not a member of this cluster";
 
     private bool OnFrame(ulong peer, ReadOnlyMemory<byte> frame)
     {
