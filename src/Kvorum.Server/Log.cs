@@ -37,7 +37,8 @@ internal static partial class Log
     [LoggerMessage(2009, LogLevel.Information, "Node {Name} stops taking requests.")]
     public static partial void Draining(this ILogger logger, string name);
 
-    [LoggerMessage(2010, LogLevel.Information, "Node {Peer} is not among the peers any more; its connections are closed.")]
+    [LoggerMessage(2010, LogLevel.Information,
+        "Node {Peer} is not among the peers any more; its connections are closed.")]
     public static partial void PeerRemoved(this ILogger logger, string peer);
 
     [LoggerMessage(2011, LogLevel.Warning,

@@ -37,7 +37,7 @@ internal sealed class ServerContext
 
     public ServerOptions Options { get; }
 
-    /// <summary>The members this node started with, itself included, ordered by name; the membership knows more.</summary>
+    /// <summary>The members this node started with, itself included; the membership knows more.</summary>
     public IReadOnlyList<ServerMember> Members { get; }
 
     public ServerMember Self { get; }
@@ -85,7 +85,9 @@ internal sealed class ServerContext
             node,
             NameOf(node),
             PeerUrlOf(node)?.AbsoluteUri.TrimEnd('/') ?? "",
-            node == Self.Node ? OwnClientUrls() : member.Address is { ClientUrls.Count: > 0 } told ? told.ClientUrls : heard);
+            node == Self.Node ? OwnClientUrls()
+            : member.Address is { ClientUrls.Count: > 0 } told ? told.ClientUrls
+            : heard);
     }
 
     public void BeginDraining() => _isDraining = true;

@@ -40,7 +40,7 @@ internal sealed class FormerPeers(TimeProvider time)
         }
     }
 
-    /// <summary>Why a former peer is refused, for the person who reads its log; null for a node that never was one.</summary>
+    /// <summary>Why a former peer is refused, for the person who reads its log; null for others.</summary>
     public string? WhyRemoved(ulong node)
     {
         lock (_lock)

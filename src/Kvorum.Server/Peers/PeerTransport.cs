@@ -255,7 +255,7 @@ internal sealed class PeerTransport : ITransport
         }
     }
 
-    /// <summary>The peer's link, or that of a guest: the gate has let it in. Null when there are too many guests.</summary>
+    /// <summary>The peer's link, or that of a guest the gate has let in; null when there are too many guests.</summary>
     private PeerLink? LinkOf(ulong node)
     {
         lock (_peersLock)

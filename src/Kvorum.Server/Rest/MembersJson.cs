@@ -23,8 +23,8 @@ internal static class MembersJson
     /// <exception cref="ProblemException">A property is missing, unknown or wrong.</exception>
     public static MemberWish ReadWish(JsonElement root, bool mayStayLearner)
     {
-        JsonInput.CheckObject(
-            root, "Body", mayStayLearner ? ["name", "peerUrl", "clientUrls", "learner"] : ["name", "peerUrl", "clientUrls"]);
+        ReadOnlySpan<string> known = ["name", "peerUrl", "clientUrls", "learner"];
+        JsonInput.CheckObject(root, "Body", mayStayLearner ? known : known[..^1]);
         var name = TextOf(JsonInput.Required(root, "name", "Body"), "name");
         if (name.Length is 0 or > RestLimits.MemberNameMax
             || !name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.'))

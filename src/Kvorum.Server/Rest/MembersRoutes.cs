@@ -40,8 +40,7 @@ internal sealed class MembersRoutes(ServerContext context)
         if (_view.Find(wish.Name) is { } there)
         {
             RequireSame(wish, there);
-            var voters = Voters();
-            await AnswerAsync(http, isDryRun, there, Unchanged(voters)).ConfigureAwait(false);
+            await AnswerAsync(http, isDryRun, there, Unchanged(Voters())).ConfigureAwait(false);
             return;
         }
 
@@ -56,7 +55,8 @@ internal sealed class MembersRoutes(ServerContext context)
     {
         var isDryRun = QueryOptions.Parse(target.Query, QueryFields.DryRun).IsDryRun;
         var member = await RequireMemberAsync(http, RestRoute.MemberNameOf(target.Path)).ConfigureAwait(false);
-        if (_kvorum.Status.Members.Any(found => found is { IsVoter: true, IsLeaving: false } && found.Node == member.Node))
+        var members = _kvorum.Status.Members;
+        if (members.Any(found => found is { IsVoter: true, IsLeaving: false } && found.Node == member.Node))
         {
             await AnswerAsync(http, isDryRun, member, Unchanged(Voters())).ConfigureAwait(false);
             return;

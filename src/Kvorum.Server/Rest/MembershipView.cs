@@ -11,7 +11,7 @@ internal sealed class MembershipView(ServerContext context)
     private static readonly TimeSpan CatchUpMax = TimeSpan.FromSeconds(1);
 
     /// <summary>The key of the confirming read; whether it exists does not matter.</summary>
-    private static readonly RangeQuery Probe = new(new byte[] { 0 }, ReadOnlyMemory<byte>.Empty) { CountOnly = true };
+    private static readonly RangeQuery Probe = new(new byte[] { 0 }, default) { CountOnly = true };
 
     /// <summary>An id for a new node: never 0, and never one that was there before.</summary>
     public static ulong DrawNodeId()
@@ -21,7 +21,7 @@ internal sealed class MembershipView(ServerContext context)
         return Math.Max(1, BitConverter.ToUInt64(bytes));
     }
 
-    /// <summary>Waits until this node knows every change that was acknowledged before, anywhere (thesis §6.4).</summary>
+    /// <summary>Waits until this node knows every change acknowledged before, anywhere (thesis §6.4).</summary>
     /// <exception cref="ReadTimeoutException">No quorum confirmed it in time.</exception>
     public async Task CatchUpAsync(Consistency consistency, TimeSpan timeout, CancellationToken cancel)
     {

@@ -137,7 +137,9 @@ internal readonly struct QueryOptions()
     private static string NamesOf(QueryFields allowed)
     {
         string[] names =
-            ["consistency", "at", "keyEncoding", "prefix", "limit", "sort", "keysOnly", "countOnly", "cursor", "dryRun"];
+        [
+            "consistency", "at", "keyEncoding", "prefix", "limit", "sort", "keysOnly", "countOnly", "cursor", "dryRun",
+        ];
         var known = names.Where(name => (allowed & FieldOf(name)) != 0).ToArray();
         return known.Length == 0 ? "no parameters" : "one of " + string.Join(", ", known);
     }

@@ -117,11 +117,12 @@ internal sealed class RestApi
     {
         var method = http.Request.Method;
         var isPost = HttpMethods.IsPost(method);
+        var isDelete = HttpMethods.IsDelete(method);
         return route switch
         {
             _ when route == RestRoute.Key && isGet => _keyRoutes.GetAsync(http, target),
             _ when route == RestRoute.Key && HttpMethods.IsPut(method) => _keyRoutes.PutAsync(http, target),
-            _ when route == RestRoute.Key && HttpMethods.IsDelete(method) => _keyRoutes.DeleteAsync(http, target),
+            _ when route == RestRoute.Key && isDelete => _keyRoutes.DeleteAsync(http, target),
             _ when route == RestRoute.List && isGet => _listRoute.GetAsync(http, target),
             _ when route == RestRoute.Keys && isGet => _keysRoutes.GetAsync(http, target),
             _ when route == RestRoute.Keys && isPost => _keysRoutes.PostAsync(http, target),
@@ -131,7 +132,7 @@ internal sealed class RestApi
             _ when route == RestRoute.Compact && isPost => _txnRoutes.PostCompactAsync(http, target),
             _ when route == RestRoute.Members && isGet => _membersRoutes.GetAsync(http, target),
             _ when route == RestRoute.Members && isPost => _membersRoutes.PostAsync(http, target),
-            _ when route == RestRoute.Member && HttpMethods.IsDelete(method) => _membersRoutes.DeleteAsync(http, target),
+            _ when route == RestRoute.Member && isDelete => _membersRoutes.DeleteAsync(http, target),
             _ when route == RestRoute.Promote && isPost => _membersRoutes.PromoteAsync(http, target),
             _ when route == RestRoute.Replace && isPost => _membersRoutes.ReplaceAsync(http, target),
             _ when route == RestRoute.Leader && isGet => _leaderRoutes.GetAsync(http, target),

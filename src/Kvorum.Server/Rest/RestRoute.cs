@@ -45,7 +45,8 @@ internal sealed record RestRoute(string Template, string Allow)
 
     public static IReadOnlyList<RestRoute> All { get; } =
     [
-        Status, OpenApi, List, Key, Txn, Compact, Members, Member, Promote, Replace, Leader, Keys, AdminStatus, ShortForm,
+        Status, OpenApi, List, Key, Txn, Compact, Members, Member, Promote, Replace, Leader, Keys, AdminStatus,
+        ShortForm,
     ];
 
     /// <summary>
