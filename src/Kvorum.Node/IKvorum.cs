@@ -140,6 +140,12 @@ public sealed record NodeStatus
     /// <summary>The voters are changing: decisions need a majority of the old and of the new ones.</summary>
     public bool IsJoint { get; init; }
 
+    /// <summary>
+    /// What was found damaged or missing in the data directory at the start, so that this node gave up its vote; null
+    /// when all was whole. Names files: for the node's owner, not for anybody who asks.
+    /// </summary>
+    public string? Damage { get; init; }
+
     /// <summary>Why the node stopped by itself; null while it runs.</summary>
     public required string? StopReason { get; init; }
 

@@ -93,8 +93,8 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
             Observer = options.Observer,
         };
         _snapshots = new SnapshotWorker(
-            NodeRecovery.Group, recovery.Wal, recovery.Snapshots, Metrics, Post, Install, _compactor, time,
-            logger);
+            NodeRecovery.Group, recovery.Directory, recovery.Wal, recovery.Snapshots, Metrics, Post, Install,
+            _compactor, time, logger);
         _replica = new Replica(Parts());
     }
 
@@ -130,8 +130,18 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         var logger = loggers.CreateLogger("Kvorum.Node");
         var recovery = NodeRecovery.Open(options, disk, newIncarnation, logger);
         var node = new KvorumNode(options, recovery, transport, executor, time, seed, logger);
-        node.Start();
-        return node;
+        try
+        {
+            node.Start();
+            return node;
+        }
+        catch
+        {
+            // The next start must find neither a running worker nor a held directory.
+            node._inbox.Close(Asked);
+            node.Close();
+            throw;
+        }
     }
 
     public PeerGate Gate { get; }

@@ -78,4 +78,11 @@ internal static partial class Log
         "Node {Peer} lost entries it had acknowledged. It no longer counts as a voter; it is still sent "
         + "the log.")]
     public static partial void PeerTailLost(ILogger logger, string peer);
+
+    [LoggerMessage(1030, LogLevel.Error,
+        "The log is damaged: {Problem} Lost: {Lost}. The node gave up its vote and goes on as a replaced directory "
+        + "(incarnation {Incarnation}): it is sent what it lost, and does not count as a voter until the leader has "
+        + "readmitted it. The damaged files are in {Aside}.")]
+    public static partial void LogDamaged(
+        ILogger logger, string problem, string lost, string aside, string incarnation);
 }

@@ -35,6 +35,9 @@ internal sealed class NodeRecovery : IDisposable
 
     public RecoveredState State { get; }
 
+    /// <summary>What was found damaged, so that this node starts without a vote; null when all was whole.</summary>
+    public string? Damage { get; private init; }
+
     public static NodeRecovery Open(NodeOptions options, IDisk disk, ulong newIncarnation, ILogger logger)
     {
         var node = new NodeId(options.Node);
@@ -42,18 +45,17 @@ internal sealed class NodeRecovery : IDisposable
         Wal? wal = null;
         try
         {
-            var walOptions = new WalOptions { ClusterId = options.ClusterId, Node = node, SegmentBytes = options.WalSegmentBytes };
-            wal = Wal.Open(disk, directory.WalPath, walOptions);
-            directory.RememberLog();
             var snapshots = new SnapshotStore(disk, directory.SnapshotPath, Group);
             foreach (var damaged in snapshots.Damaged)
             {
                 Log.SnapshotDamaged(logger, damaged);
             }
 
+            var repair = new LogRepair(options, disk, directory, snapshots, newIncarnation, logger);
+            wal = repair.Open(out var log);
             var machine = new KvMachine(options.OpenEngine(), new KvOptions());
-            var state = Recover(options, directory.Identity, wal, snapshots, machine);
-            return new NodeRecovery(disk, directory, wal, snapshots, machine, state);
+            var state = Recover(options, directory.Identity, wal, log, snapshots, machine);
+            return new NodeRecovery(disk, directory, wal, snapshots, machine, state) { Damage = repair.Reason };
         }
         catch
         {
@@ -78,24 +80,19 @@ internal sealed class NodeRecovery : IDisposable
     }
 
     private static RecoveredState Recover(
-        NodeOptions options, NodeIdentity identity, Wal wal, SnapshotStore snapshots, KvMachine machine)
+        NodeOptions options, NodeIdentity identity, Wal wal, RecoveredLog log, SnapshotStore snapshots,
+        KvMachine machine)
     {
-        var log = wal.TakeRecovered(Group);
         var snapshot = snapshots.Newest;
         var logStart = log.LogStart;
         var entries = log.Entries;
-        if (snapshot is null)
-        {
-            Require(logStart == EntryId.Start, $"the log begins after entry {logStart}, but no whole snapshot covers what came before.");
-        }
-        else
+        if (snapshot is not null)
         {
             using (var body = snapshots.OpenBody(snapshot))
             {
                 machine.Restore(body.Read);
             }
 
-            Require(logStart.Index <= snapshot.LastIncluded.Index, $"the log begins after entry {logStart}, later than the newest whole snapshot ({snapshot.LastIncluded}).");
             if (!Holds(log, snapshot.LastIncluded))
             {
                 // The snapshot came from a leader and its installation stopped before the log was reset: finish it
@@ -126,14 +123,5 @@ internal sealed class NodeRecovery : IDisposable
         }
 
         return log.Entries[(int)(id.Index.Value - log.LogStart.Index.Value - 1)].Id == id;
-    }
-
-    private static void Require(bool condition, string what)
-    {
-        if (!condition)
-        {
-            throw new DataDirectoryException(
-                $"The data directory cannot be used: {what} Remove it and add the node to the cluster again as a new node.");
-        }
     }
 }

@@ -15,7 +15,7 @@ namespace Kvorum.Node;
 /// the log one segment.
 /// </remarks>
 internal sealed class SnapshotWorker(
-    GroupId group, Wal wal, SnapshotStore store, NodeMetrics metrics, Action<Input> post, Action<SnapshotDescriptor> install,
+    GroupId group, DataDirectory directory, Wal wal, SnapshotStore store, NodeMetrics metrics, Action<Input> post, Action<SnapshotDescriptor> install,
     LogCompactor compactor, TimeProvider time, ILogger logger)
 {
     /// <summary>How long to wait before another try to make a log segment on a full disk.</summary>
@@ -32,7 +32,18 @@ internal sealed class SnapshotWorker(
 
     public void Fetch(FetchEntries fetch) => Add(() =>
     {
-        var entries = wal.Read(group, fetch.From, fetch.BytesMax);
+        IReadOnlyList<LogEntry> entries;
+        try
+        {
+            entries = wal.Read(group, fetch.From, fetch.BytesMax);
+        }
+        catch (WalCorruptException e)
+        {
+            // Never served, and remembered: what is damaged could look like a torn tail at the next start.
+            directory.RememberDamage();
+            throw new IOException($"{e.Message} The next start repairs the log.", e);
+        }
+
         post(new Fetched(fetch.Peer, entries as LogEntry[] ?? [.. entries]));
     });
 

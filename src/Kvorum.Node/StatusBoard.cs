@@ -176,6 +176,7 @@ internal sealed class StatusBoard
         StateHashIndex = 0,
         HasQuorum = false,
         MayVote = _ledger.Identity.MayVote,
+        Damage = _recovery.Damage,
         StopReason = null,
         Members = [],
     };

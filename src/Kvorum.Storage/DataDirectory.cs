@@ -34,7 +34,8 @@ public sealed class DataDirectory : IDisposable
 
     private readonly IDisk _disk;
     private readonly IDisposable _lock;
-    private bool _hasLog;
+    private readonly Lock _saving = new();
+    private LogMarks _marks;
 
     private DataDirectory(IDisk disk, string path, IDisposable heldLock)
     {
@@ -48,12 +49,22 @@ public sealed class DataDirectory : IDisposable
 
     public string WalPath => Combine("wal");
 
+    /// <summary>Where a damaged log is kept for a person to look at: the last one only.</summary>
+    public string DamagedWalPath => Combine("wal.damaged");
+
     public string SnapshotPath => Combine("snap");
 
     /// <summary>Whether this start created the directory's identity.</summary>
     public bool IsNew { get; private set; }
 
     public NodeIdentity Identity { get; private set; }
+
+    /// <summary>Whether there was a log here and no segment of it is left: the node forgot what it promised.</summary>
+    public bool HasLostLog =>
+        _marks.HasLog && !_disk.List(WalPath).Any(name => WalSegment.TryParseName(name, out _));
+
+    /// <summary>Whether damage was seen by an earlier process, or its repair was not finished.</summary>
+    public bool IsLogDamaged => _marks.IsDamaged;
 
     /// <summary>Opens or creates the directory and takes its lock.</summary>
     /// <param name="newIncarnation">Used only when the directory is new; never 0.</param>
@@ -88,38 +99,60 @@ public sealed class DataDirectory : IDisposable
     }
 
     /// <summary>
-    /// Replaces the identity durably (write, sync, rename, sync directory). From any thread, one at a time.
+    /// Replaces the identity durably (write, sync, rename, sync directory). From any thread.
     /// </summary>
     public void Save(NodeIdentity identity)
     {
-        WriteIdentity(identity, _hasLog);
-        Identity = identity;
+        lock (_saving)
+        {
+            WriteIdentity(identity, _marks);
+            Identity = identity;
+        }
     }
 
     /// <summary>
     /// This directory lost something that was durable, or does not know what it lost: durably, it votes no more, and it
     /// draws another incarnation. Peers see a replaced directory; the leader demotes the node and, once it is in sync,
-    /// promotes it under the new incarnation. Always both together: a membership that names the old incarnation must not
-    /// make it vote again.
+    /// promotes it under the new incarnation. Always both together: a membership that names the old incarnation must
+    /// not make it vote again.
     /// </summary>
     /// <param name="newIncarnation">Never 0 and never used before.</param>
     public void GiveUpVote(ulong newIncarnation)
     {
         ArgumentOutOfRangeException.ThrowIfZero(newIncarnation);
-        Save(Identity with { MayVote = false, Incarnation = newIncarnation });
+        lock (_saving)
+        {
+            // Peers tell directories apart by this number alone.
+            var other = newIncarnation == Identity.Incarnation ? unchecked(newIncarnation + 2) | 1 : newIncarnation;
+            Save(Identity with { MayVote = false, Incarnation = other });
+        }
     }
 
     /// <summary>
     /// Remembers durably that the log exists. Call it when the log was opened, before anything is acknowledged: from
-    /// then on a directory without its log is refused, because the node forgot what it voted for.
+    /// then on a directory without its log has lost it, and with it what the node voted for.
     /// </summary>
     public void RememberLog()
     {
-        if (!_hasLog)
+        if (!_marks.HasLog)
         {
-            WriteIdentity(Identity, hasLog: true);
-            _hasLog = true;
+            Mark(_marks with { HasLog = true });
         }
+    }
+
+    /// <summary>Remembers durably that the log cannot be read: the next start repairs it. From any thread.</summary>
+    public void RememberDamage() => Mark(_marks with { IsDamaged = true, HasLog = true });
+
+    /// <summary>The log is whole again, durably.</summary>
+    public void ForgetDamage() => Mark(_marks with { IsDamaged = false });
+
+    /// <summary>
+    /// Like <see cref="GiveUpVote"/>, and until <see cref="ForgetDamage"/> the next start repairs the log again.
+    /// </summary>
+    public void BeginRepair(ulong newIncarnation)
+    {
+        RememberDamage();
+        GiveUpVote(newIncarnation);
     }
 
     public void Dispose() => _lock.Dispose();
@@ -164,7 +197,7 @@ public sealed class DataDirectory : IDisposable
         }
 
         var identity = new NodeIdentity(clusterId, node, newIncarnation, MayVote: true, Peers: []);
-        WriteIdentity(identity, hasLog: false);
+        WriteIdentity(identity, default);
         Identity = identity;
         IsNew = true;
     }
@@ -176,7 +209,7 @@ public sealed class DataDirectory : IDisposable
         {
             var length = file.Length;
             var bytes = new byte[Math.Min(length, IdentityFile.BytesMax + 1)];
-            if (file.Read(bytes, 0) != length || !IdentityFile.TryRead(bytes, out var identity, out _hasLog))
+            if (file.Read(bytes, 0) != length || !IdentityFile.TryRead(bytes, out var identity, out _marks))
             {
                 throw new DataDirectoryException(
                     $"{path}: damaged ({length} bytes that do not match their checksum). "
@@ -194,21 +227,25 @@ public sealed class DataDirectory : IDisposable
                 + $"found cluster {Identity.ClusterId:x}, node {Identity.Node}. Each node needs a data directory of "
                 + "its own.");
         }
+    }
 
-        if (_hasLog && !_disk.List(WalPath).Any(name => WalSegment.TryParseName(name, out _)))
+    private void Mark(LogMarks marks)
+    {
+        lock (_saving)
         {
-            throw new DataDirectoryException(
-                $"{WalPath}: expected the log that was here, found no segment. "
-                + "The node forgot what it voted for and acknowledged. Remove the data directory and add the node "
-                + "to the cluster again as a new one.");
+            if (marks != _marks)
+            {
+                WriteIdentity(Identity, marks);
+                _marks = marks;
+            }
         }
     }
 
-    private void WriteIdentity(NodeIdentity identity, bool hasLog)
+    private void WriteIdentity(NodeIdentity identity, LogMarks marks)
     {
         using (var file = _disk.Open(Combine(TemporaryIdentityName), create: true))
         {
-            var bytes = IdentityFile.Write(identity, hasLog);
+            var bytes = IdentityFile.Write(identity, marks);
             file.SetLength(0);
             file.Write(bytes, 0);
             file.Sync();

@@ -24,18 +24,20 @@ internal static class IdentityFile
     private const int ChecksumAt = 16;
     private const uint MayVoteFlag = 1;
     private const uint HasLogFlag = 2;
+    private const uint IsDamagedFlag = 4;
     private const uint IsReplacedFlag = 1;
 
     private static ReadOnlySpan<byte> Magic => "KVIDENT1"u8;
 
-    public static byte[] Write(NodeIdentity identity, bool hasLog)
+    public static byte[] Write(NodeIdentity identity, LogMarks marks)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(identity.Peers.Count, PeersMax);
         var bytes = new byte[HeaderBytes + identity.Peers.Count * PeerBytes];
         Magic.CopyTo(bytes);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(8), Version);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(12), (uint)bytes.Length);
-        var flags = (identity.MayVote ? MayVoteFlag : 0) | (hasLog ? HasLogFlag : 0);
+        var flags = (identity.MayVote ? MayVoteFlag : 0) | (marks.HasLog ? HasLogFlag : 0)
+            | (marks.IsDamaged ? IsDamagedFlag : 0);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(20), flags);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(24), identity.ClusterId);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(32), identity.Node.Value);
@@ -54,10 +56,10 @@ internal static class IdentityFile
     }
 
     public static bool TryRead(
-        ReadOnlySpan<byte> input, [NotNullWhen(true)] out NodeIdentity? identity, out bool hasLog)
+        ReadOnlySpan<byte> input, [NotNullWhen(true)] out NodeIdentity? identity, out LogMarks marks)
     {
         identity = null;
-        hasLog = false;
+        marks = default;
         if (input.Length is < HeaderBytes or > BytesMax || !input.StartsWith(Magic))
         {
             return false;
@@ -75,7 +77,7 @@ internal static class IdentityFile
         }
 
         var flags = BinaryPrimitives.ReadUInt32LittleEndian(input[20..]);
-        hasLog = (flags & HasLogFlag) != 0;
+        marks = new LogMarks((flags & HasLogFlag) != 0, (flags & IsDamagedFlag) != 0);
         identity = new NodeIdentity(
             BinaryPrimitives.ReadUInt64LittleEndian(input[24..]),
             new NodeId(BinaryPrimitives.ReadUInt64LittleEndian(input[32..])),
@@ -100,3 +102,8 @@ internal static class IdentityFile
         return peers;
     }
 }
+
+/// <summary>What the identity remembers of the log beside it.</summary>
+/// <param name="HasLog">There was a log here: from then on a directory without one has lost it.</param>
+/// <param name="IsDamaged">Damage was seen, or a repair began: the next start repairs before it votes.</param>
+internal readonly record struct LogMarks(bool HasLog, bool IsDamaged);

@@ -125,11 +125,11 @@ internal sealed class MemoryNetwork
         }
 
         public void SetPeers(IReadOnlyList<MemberAddress> peers)
-    {
-        // The membership of a running cluster does not change yet.
-    }
+        {
+            // The membership of a running cluster does not change yet.
+        }
 
-    public void Start(PeerGate gate)
+        public void Start(PeerGate gate)
         {
             Gate = gate;
             network.Attach(this);

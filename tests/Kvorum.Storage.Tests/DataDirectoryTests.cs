@@ -105,17 +105,48 @@ public sealed class DataDirectoryTests : IDisposable
     }
 
     [Fact]
-    public void A_directory_that_lost_its_log_is_refused()
+    public void A_directory_that_lost_its_log_says_so()
     {
         using (var directory = Open())
         {
+            Assert.False(directory.HasLostLog);
             using var wal = Wal.Open(_disk, directory.WalPath, Logs.Options());
             directory.RememberLog();
         }
 
-        Open().Dispose();
+        using (var whole = Open())
+        {
+            Assert.False(whole.HasLostLog);
+        }
+
         Directory.Delete(System.IO.Path.Combine(Path, "wal"), recursive: true);
-        Assert.Throws<DataDirectoryException>(() => Open());
+        using var lost = Open();
+        Assert.True(lost.HasLostLog);
+    }
+
+    [Fact]
+    public void A_directory_that_gave_up_its_vote_has_another_incarnation_and_owes_a_repair_until_it_is_done()
+    {
+        using (var directory = Open(incarnation: 11))
+        {
+            directory.RememberDamage();
+            Assert.True(directory.Identity.MayVote);
+            directory.BeginRepair(newIncarnation: 11);
+        }
+
+        ulong incarnation;
+        using (var directory = Open())
+        {
+            Assert.False(directory.Identity.MayVote);
+            Assert.NotEqual(11UL, incarnation = directory.Identity.Incarnation);
+            Assert.True(directory.IsLogDamaged);
+            directory.ForgetDamage();
+        }
+
+        using var again = Open();
+        Assert.False(again.IsLogDamaged);
+        Assert.False(again.Identity.MayVote);
+        Assert.Equal(incarnation, again.Identity.Incarnation);
     }
 
     [Fact]

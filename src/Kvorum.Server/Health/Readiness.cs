@@ -42,11 +42,19 @@ internal sealed class Readiness(ServerContext context)
 
         var failure = await ReadAsync(cancel).ConfigureAwait(false);
         var status = context.Kvorum.Status; // After the read, which may have waited for an election.
-        var leader = new HealthCheck("leader", status.Leader is null ? "no leader is known" : null);
+        var leader = new HealthCheck("leader", status.Leader is null ? NoLeader(status) : null);
         var quorum = new HealthCheck("quorum", status.HasQuorum ? null : "a quorum is not heard");
         var read = new HealthCheck("linearizable-read", failure);
         return [live, draining, leader, quorum, read];
     }
+
+    private static string NoLeader(NodeStatus status) => status switch
+    {
+        { MayVote: true } => "no leader is known",
+        { Damage: not null } =>
+            "no leader is known, and this node does not vote: it lost a part of its log (its own log says which)",
+        _ => "no leader is known, and this node does not vote: its data directory was replaced",
+    };
 
     private async Task<string?> ReadAsync(CancellationToken cancel)
     {

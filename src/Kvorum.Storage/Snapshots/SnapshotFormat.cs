@@ -116,6 +116,10 @@ internal static class SnapshotFormat
         return input.SequenceEqual(expected);
     }
 
+    /// <summary>Whether it is a footer at all, whatever file checksum it names.</summary>
+    public static bool IsFooter(ReadOnlySpan<byte> input, uint salt, long bodyBytes) =>
+        IsFooter(input, salt, bodyBytes, BinaryPrimitives.ReadUInt32LittleEndian(input[16..]));
+
     /// <summary>Fills in the header in front of <paramref name="dataBytes"/> bytes of data.</summary>
     public static void WriteChunkHeader(Span<byte> chunk, uint salt, long bodyOffset, int dataBytes)
     {

@@ -32,7 +32,7 @@ public sealed class SnapshotReader : IDisposable
             }
 
             var bytes = new byte[SnapshotFormat.HeaderBytesMax];
-            var count = file.Read(bytes, 0);
+            var count = ReadAt(bytes, 0);
             var wrong = SnapshotFormat.ReadHeader(
                 bytes.AsSpan(0, count), group, out _lastIncluded, out var membership, out var length, out _salt);
             _membership = membership ?? throw Corrupt(wrong ?? "no membership");
@@ -76,7 +76,7 @@ public sealed class SnapshotReader : IDisposable
             return false;
         }
 
-        var count = _file.Read(_chunk, _position);
+        var count = ReadAt(_chunk, _position);
         if (count < SnapshotFormat.ChunkHeaderBytes)
         {
             throw Corrupt("the file ends early");
@@ -101,6 +101,18 @@ public sealed class SnapshotReader : IDisposable
         _bodyBytes += length;
         Advance(_chunk.AsSpan(0, SnapshotFormat.ChunkHeaderBytes + (int)length));
         return true;
+    }
+
+    private int ReadAt(byte[] buffer, long offset)
+    {
+        try
+        {
+            return _file.Read(buffer, offset);
+        }
+        catch (IOException e) when (DiskErrors.IsUnreadable(e))
+        {
+            throw Corrupt(e.Message);
+        }
     }
 
     private void ReadFooter(ReadOnlySpan<byte> rest)

@@ -93,8 +93,12 @@ public sealed class SnapshotStore
         new(Disk.Open(PathOf(snapshot), create: false), Group, snapshot);
 
     /// <summary>
-    /// Raw bytes of the whole file, for a transfer; empty when the snapshot is gone. From any thread.
+    /// Raw bytes of the whole file, for a transfer, checked against the checksums that cover them; empty when the
+    /// snapshot is gone. From any thread.
     /// </summary>
+    /// <exception cref="SnapshotCorruptException">
+    /// Damaged: nothing of it is given out; <see cref="SetAside(SnapshotDescriptor)"/> it.
+    /// </exception>
     public byte[] ReadRaw(SnapshotDescriptor snapshot, ulong offset, int bytesMax)
     {
         if (!IsPublished(snapshot) || offset >= snapshot.Length)
@@ -105,8 +109,8 @@ public sealed class SnapshotStore
         try
         {
             using var file = Disk.Open(PathOf(snapshot), create: false);
-            var bytes = new byte[(int)Math.Min((ulong)bytesMax, snapshot.Length - offset)];
-            return file.Read(bytes, (long)offset) == bytes.Length ? bytes : [];
+            var count = (int)Math.Min((ulong)bytesMax, snapshot.Length - offset);
+            return SnapshotRange.Read(file, Group, snapshot, (long)offset, count);
         }
         catch (IOException) when (!IsPublished(snapshot))
         {
@@ -150,10 +154,26 @@ public sealed class SnapshotStore
         return true;
     }
 
-    /// <summary>Deletes snapshots older than the newest and leftovers of broken writes.</summary>
-    public void DeleteOld()
+    /// <summary>A snapshot turned out damaged: it is no longer one, and its file is kept under another name.</summary>
+    public void SetAside(SnapshotDescriptor snapshot)
     {
-        SnapshotDescriptor? newest;
+        lock (_gate)
+        {
+            _published = [.. _published.Where(other => other != snapshot)];
+        }
+
+        SetAside(SnapshotFormat.NameOf(Group, snapshot.LastIncluded));
+    }
+
+    /// <summary>Gives up what was received of a snapshot so far and frees its room.</summary>
+    public void DropReceived() => _reception.Drop();
+
+    /// <summary>Deletes snapshots older than the newest and leftovers of broken writes.</summary>
+    /// <param name="inUse">One that is being sent: kept as well, if it is stored here.</param>
+    public void DeleteOld(SnapshotDescriptor? inUse = null)
+    {
+        SnapshotDescriptor newest;
+        EntryId? kept = null;
         lock (_gate)
         {
             if (_published.Length == 0)
@@ -162,7 +182,8 @@ public sealed class SnapshotStore
             }
 
             newest = _published[^1];
-            _published = [newest];
+            _published = [.. _published.Where(other => other == newest || other == inUse)];
+            kept = _published.Length > 1 ? inUse?.LastIncluded : null;
             if (!_isWriting)
             {
                 Disk.Delete(_writingPath);
@@ -171,7 +192,8 @@ public sealed class SnapshotStore
 
         foreach (var name in Disk.List(_directory))
         {
-            if (SnapshotFormat.TryParseName(name, Group, out var id) && id.Index < newest.LastIncluded.Index)
+            if (SnapshotFormat.TryParseName(name, Group, out var id) && id != kept
+                && id.Index < newest.LastIncluded.Index)
             {
                 Disk.Delete(PathOf(name));
             }
@@ -231,9 +253,25 @@ public sealed class SnapshotStore
                 _damaged.Add(e.Message);
             }
 
-            Disk.Rename(PathOf(name), PathOf(name + CorruptSuffix));
-            Disk.SyncDirectory(_directory);
+            SetAside(name);
         }
+    }
+
+    /// <summary>One damaged file is kept, the last one.</summary>
+    private void SetAside(string name)
+    {
+        var prefix = name[..9];
+        foreach (var other in Disk.List(_directory))
+        {
+            if (other.StartsWith(prefix, StringComparison.Ordinal)
+                && other.EndsWith(CorruptSuffix, StringComparison.Ordinal))
+            {
+                Disk.Delete(PathOf(other));
+            }
+        }
+
+        Disk.Rename(PathOf(name), PathOf(name + CorruptSuffix));
+        Disk.SyncDirectory(_directory);
     }
 
     private SnapshotDescriptor? Verify(string path)

@@ -16,6 +16,11 @@ public sealed record WalOptions
     /// <summary>Size of one segment file in bytes, zero-filled before use. Default 64 MiB.</summary>
     public long SegmentBytes { get; init; } = 64L * 1024 * 1024;
 
+    /// <summary>
+    /// Takes a torn tail for damage too: something of this log was found damaged before, so the end may be rot.
+    /// </summary>
+    public bool RefusesTornTail { get; init; }
+
     /// <summary>Name of the cluster, in every segment header: a foreign segment is refused.</summary>
     public required ulong ClusterId { get; init; }
 
@@ -118,6 +123,50 @@ public sealed class Wal : IDisposable
 
         recovery.Repair();
         return new Wal(options, files, recovery, wasCreated: recovery.Scans.Count == 0);
+    }
+
+    /// <summary>Reads what is left of a log that does not open. Changes nothing on disk.</summary>
+    /// <exception cref="DataDirectoryException">A segment of another cluster, node or version.</exception>
+    public static SalvagedLog Salvage(IDisk disk, string directory, WalOptions options, GroupId group) =>
+        new WalSalvage(disk, new WalFiles(disk, directory, options.SegmentBytes), options, group).Read();
+
+    /// <summary>
+    /// Makes a new log out of what was salvaged, durably. The damaged segments are moved to <paramref name="aside"/>,
+    /// in place of those of an earlier repair.
+    /// </summary>
+    /// <remarks>
+    /// A crash in between leaves a log that holds less, or none: the caller has given up the vote durably before.
+    /// </remarks>
+    public static Wal Rebuild(
+        IDisk disk, string directory, string aside, WalOptions options, GroupId group, SalvagedLog kept)
+    {
+        new WalFiles(disk, directory, options.SegmentBytes).SetAside(aside);
+        var wal = Open(disk, directory, options with { RefusesTornTail = false });
+        try
+        {
+            wal.Append(group, kept.HardState);
+            if (kept.LogStart != EntryId.Start)
+            {
+                wal.AppendReset(group, kept.LogStart);
+            }
+
+            LogEntry[] entries = [.. kept.Entries];
+            for (var i = 0; i < entries.Length;)
+            {
+                var (count, _) = Fit(entries.AsSpan(i));
+                wal.Append(group, entries.AsSpan(i, count));
+                wal.Sync(); // Bounds what waits; nobody acknowledges any of it.
+                i += count;
+            }
+
+            wal.Sync();
+            return wal;
+        }
+        catch
+        {
+            wal.Dispose();
+            throw;
+        }
     }
 
     /// <summary>
@@ -479,9 +528,7 @@ public sealed class Wal : IDisposable
 public sealed class WalCorruptException : IOException
 {
     public WalCorruptException(string file, long offset, string expected, string found)
-        : base($"{file}: corrupt at byte {offset}: expected {expected}, found {found}. "
-            + "The node does not start: what it acknowledged may be lost here. Remove its data directory and add it "
-            + "to the cluster again as a new node.")
+        : base($"{file}: corrupt at byte {offset}: expected {expected}, found {found}.")
     {
         File = file;
         Offset = offset;

@@ -151,6 +151,27 @@ internal sealed class WalFiles(IDisk disk, string directory, long segmentBytes)
         disk.SyncDirectory(directory);
     }
 
+    /// <summary>Moves all segments into <paramref name="aside"/>, durably, in place of what was there.</summary>
+    public void SetAside(string aside)
+    {
+        disk.CreateDirectory(aside);
+        foreach (var name in disk.List(aside))
+        {
+            disk.Delete(Path.Combine(aside, name));
+        }
+
+        foreach (var name in disk.List(directory))
+        {
+            if (WalSegment.TryParseName(name, out _))
+            {
+                disk.Rename(PathOf(name), Path.Combine(aside, name));
+            }
+        }
+
+        disk.SyncDirectory(aside);
+        disk.SyncDirectory(directory);
+    }
+
     private bool TryTakeSpare(long size, out string name)
     {
         name = SpareName;

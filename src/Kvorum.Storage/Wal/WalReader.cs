@@ -36,11 +36,23 @@ internal static class WalReader
         return entries;
     }
 
+    private static int ReadBytes(IDiskFile file, byte[] bytes, uint offset)
+    {
+        try
+        {
+            return file.Read(bytes, offset);
+        }
+        catch (IOException e) when (DiskErrors.IsUnreadable(e))
+        {
+            throw new WalCorruptException(file.Path, offset, "a readable record", e.Message);
+        }
+    }
+
     private static void ReadRecord(in WalLocation location, List<LogEntry> output)
     {
         var segment = location.Segment;
         var bytes = GC.AllocateUninitializedArray<byte>(location.PaddedLength);
-        var count = segment.File.Read(bytes, location.Offset);
+        var count = ReadBytes(segment.File, bytes, location.Offset);
         var isWhole = count == bytes.Length
             && WalRecordHeader.TryRead(bytes, segment.Sequence, location.Offset, out var header)
             && header.PaddedLength == bytes.Length

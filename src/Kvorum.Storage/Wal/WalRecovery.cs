@@ -65,6 +65,11 @@ internal sealed class WalRecovery(IDisk disk, WalFiles files, WalOptions options
         try
         {
             ReadSegments(FindSegments());
+            if (options.RefusesTornTail && _scans.Count > 0)
+            {
+                RefuseTornTail(_scans[^1]);
+            }
+
             Replay();
         }
         catch
@@ -121,7 +126,7 @@ internal sealed class WalRecovery(IDisk disk, WalFiles files, WalOptions options
         segment.File.Sync();
     }
 
-    private List<ulong> FindSegments()
+    internal List<ulong> FindSegments()
     {
         var sequences = new List<ulong>();
         foreach (var name in disk.List(files.Directory))
@@ -196,7 +201,28 @@ internal sealed class WalRecovery(IDisk disk, WalFiles files, WalOptions options
     private WalCorruptException Missing(ulong sequence, ulong later) => new(
         files.PathOf(WalSegment.NameOf(sequence)), 0, $"this segment before segment {later}", "no such file");
 
-    private WalScan Load(ulong sequence)
+    private static int ReadAll(IDiskFile file, byte[] content)
+    {
+        try
+        {
+            return file.Read(content, 0);
+        }
+        catch (IOException e) when (DiskErrors.IsUnreadable(e))
+        {
+            throw new WalCorruptException(file.Path, 0, "a readable segment", e.Message);
+        }
+    }
+
+    private static void RefuseTornTail(WalScan newest)
+    {
+        if (newest.Content.AsSpan((int)newest.End).ContainsAnyExcept((byte)0))
+        {
+            throw new WalCorruptException(
+                newest.Segment.File.Path, newest.End, "nothing behind the last whole record", "a damaged one");
+        }
+    }
+
+    internal WalScan Load(ulong sequence)
     {
         var path = files.PathOf(WalSegment.NameOf(sequence));
         var file = disk.Open(path, create: false);
@@ -209,7 +235,7 @@ internal sealed class WalRecovery(IDisk disk, WalFiles files, WalOptions options
             }
 
             var content = GC.AllocateUninitializedArray<byte>((int)length);
-            var count = file.Read(content, 0);
+            var count = ReadAll(file, content);
             if (count != length)
             {
                 throw new WalCorruptException(path, count, $"{length} bytes", $"the end after {count}");

@@ -13,6 +13,9 @@ internal sealed class WalReplay(
 {
     private bool _isWhole = firstSegment == 1;
 
+    /// <summary>Whether nothing is missing in front of what was added.</summary>
+    public bool IsWhole => _isWhole;
+
     public void Add(WalSegment segment, byte[] content, in WalRecordHeader record)
     {
         var body = content.AsMemory((int)record.Offset + WalRecordHeader.Bytes, record.Length - WalRecordHeader.Bytes);

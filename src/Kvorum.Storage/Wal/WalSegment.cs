@@ -44,7 +44,10 @@ internal readonly record struct WalSegmentHeader(
     }
 
     /// <summary>Reads and checks the header at the start of a segment.</summary>
-    /// <exception cref="WalCorruptException">It is damaged, of another version, or belongs elsewhere.</exception>
+    /// <exception cref="WalCorruptException">It is damaged.</exception>
+    /// <exception cref="DataDirectoryException">
+    /// It is whole, but of another cluster, node or version: no rot, and nothing to repair.
+    /// </exception>
     public static WalSegmentHeader Read(
         string file, ReadOnlySpan<byte> input, WalOptions options, ulong sequence, out uint checksum)
     {
@@ -57,7 +60,7 @@ internal readonly record struct WalSegmentHeader(
         var computed = Crc32C.Of(input[..ChecksumAt]);
         Check(computed == checksum, file, ChecksumAt, $"header checksum {computed:x8}", $"{checksum:x8}");
         var version = BinaryPrimitives.ReadUInt32LittleEndian(input[8..]);
-        Check(version == Version, file, 8, $"format version {Version}", $"version {version}");
+        Require(version == Version, file, $"format version {Version}", $"version {version}");
 
         var header = new WalSegmentHeader(
             BinaryPrimitives.ReadUInt64LittleEndian(input[16..]),
@@ -66,13 +69,23 @@ internal readonly record struct WalSegmentHeader(
             BinaryPrimitives.ReadInt64LittleEndian(input[40..]),
             BinaryPrimitives.ReadUInt32LittleEndian(input[48..]),
             BinaryPrimitives.ReadUInt32LittleEndian(input[52..]));
-        Check(
-            header.ClusterId == options.ClusterId, file, 16,
+        Require(
+            header.ClusterId == options.ClusterId, file,
             $"cluster {options.ClusterId:x}", $"a segment of cluster {header.ClusterId:x}");
-        Check(header.Node == options.Node, file, 24, $"node {options.Node}", $"a segment of node {header.Node}");
+        Require(header.Node == options.Node, file, $"node {options.Node}", $"a segment of node {header.Node}");
         Check(header.Sequence == sequence, file, 32, $"segment {sequence}", $"segment {header.Sequence}");
         Check(header.Size == input.Length, file, 40, $"a file of {header.Size} bytes", $"{input.Length} bytes");
         return header;
+    }
+
+    private static void Require(bool condition, string file, string expected, string found)
+    {
+        if (!condition)
+        {
+            throw new DataDirectoryException(
+                $"{file}: expected {expected}, found {found}. Start the node with the directory and the version of "
+                + "Kvorum that belong together.");
+        }
     }
 
     private static void Check(bool condition, string file, long offset, string expected, string found)

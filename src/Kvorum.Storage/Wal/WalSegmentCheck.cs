@@ -40,7 +40,8 @@ internal sealed class WalSegmentCheck(WalScan scan, WalSegmentHeader? next)
     /// <summary>
     /// Takes records as long as they are whole and fit; the first that does not is where the segment ends.
     /// </summary>
-    private void Walk()
+    /// <exception cref="WalCorruptException">A whole record does not follow the one before.</exception>
+    public void Walk()
     {
         var content = scan.Content.AsSpan();
         while (TryReadAt(scan.End, out var record) && record.Matches(scan.Segment.Salt, content[(int)scan.End..]))

@@ -37,6 +37,9 @@ internal sealed class CrashDisk : IDisk
     /// <summary>The most bytes all files may have.</summary>
     public long Quota { get; set; } = long.MaxValue;
 
+    /// <summary>A file that cannot be read (EIO); none by default.</summary>
+    public string? Unreadable { get; set; }
+
     /// <summary>Whether syncs fail from now on.</summary>
     public bool FailsSyncs { get; set; }
 
@@ -219,7 +222,7 @@ internal sealed class CrashDisk : IDisk
         var others = _names.Values.Where(other => other != content).Sum(other => other.Current.LongLength);
         if (length > content.Current.Length && others + length > Quota)
         {
-            throw new IOException($"pwrite {path}: No space left on device (error 28).");
+            throw new IOException($"pwrite {path}: No space left on device (error 28).", DiskErrors.NoSpace);
         }
     }
 
@@ -327,6 +330,11 @@ internal sealed class CrashDisk : IDisk
         public int Read(Span<byte> buffer, long offset)
         {
             disk.ThrowIfDead();
+            if (path == disk.Unreadable)
+            {
+                throw new IOException($"pread {path}: Input/output error (error 5).", DiskErrors.InputOutput);
+            }
+
             var count = (int)Math.Clamp(content.Current.Length - offset, 0, buffer.Length);
             content.Current.AsSpan((int)Math.Min(offset, content.Current.Length), count).CopyTo(buffer);
             return count;

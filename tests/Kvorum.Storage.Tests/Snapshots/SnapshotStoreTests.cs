@@ -95,6 +95,54 @@ public sealed class SnapshotStoreTests : IDisposable
     }
 
     [Fact]
+    public void Raw_bytes_of_a_snapshot_leave_only_when_they_are_whole()
+    {
+        var store = Open();
+        var snapshot = Write(store, Logs.Id(3, 100), Body(200_000));
+        var good = File.ReadAllBytes(PathOf(100, 3));
+        for (var offset = 0; offset < good.Length; offset += 9_973)
+        {
+            foreach (var count in new[] { 1, 70_000, 300_000 })
+            {
+                var expected = good.AsSpan(offset, Math.Min(count, good.Length - offset)).ToArray();
+                Assert.Equal(expected, store.ReadRaw(snapshot, (ulong)offset, count));
+            }
+
+            using (var file = _disk.Open(PathOf(100, 3), create: false))
+            {
+                file.Write([(byte)(good[offset] ^ 4)], offset);
+            }
+
+            Assert.Throws<SnapshotCorruptException>(() => store.ReadRaw(snapshot, (ulong)offset, 1));
+            Assert.Throws<SnapshotCorruptException>(() => store.ReadRaw(snapshot, 0, int.MaxValue));
+            File.WriteAllBytes(PathOf(100, 3), good);
+        }
+
+        File.WriteAllBytes(PathOf(100, 3), good[..^1]);
+        Assert.Throws<SnapshotCorruptException>(() => store.ReadRaw(snapshot, 0, 1));
+        store.SetAside(snapshot);
+        Assert.Empty(store.ReadRaw(snapshot, 0, 1));
+        Assert.Null(store.Newest);
+        Assert.Null(Open().Newest);
+    }
+
+    [Fact]
+    public void A_snapshot_that_is_being_sent_outlives_the_next_one_and_no_longer()
+    {
+        var store = Open();
+        var (first, second) = (Write(store, Logs.Id(3, 100), Body(10)), Write(store, Logs.Id(3, 200), Body(10)));
+        store.DeleteOld(inUse: first);
+        Assert.NotEmpty(store.ReadRaw(first, 0, 1));
+        var third = Write(store, Logs.Id(3, 300), Body(10));
+        store.DeleteOld(inUse: second);
+        Assert.Empty(store.ReadRaw(first, 0, 1));
+        Assert.NotEmpty(store.ReadRaw(second, 0, 1));
+        store.DeleteOld(inUse: first);
+        Assert.Equal(third, store.Newest);
+        Assert.Single(_disk.List(_directory.Combine("snap")));
+    }
+
+    [Fact]
     public void A_writer_that_is_not_published_leaves_nothing()
     {
         var store = Open();
