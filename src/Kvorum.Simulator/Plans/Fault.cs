@@ -12,6 +12,7 @@ public enum FaultKind : byte
     SlowLink = 6,
     HalfOpen = 7,
     CorruptFrame = 8,
+    ClientCut = 9,
 
     // Process (P1 to P10).
     Crash = 20,

@@ -1,64 +1,216 @@
 namespace Kvorum.Simulator;
 
-/// <summary>Lets the planned faults strike, and heals.</summary>
-internal sealed class FaultDriver(
-    SimWorld world, SimSettings settings, SimNetwork network, SimNode[] nodes, IReadOnlyList<WorldObserver> observers)
+/// <summary>Lets the planned faults strike, restarts what died, and heals.</summary>
+internal sealed class FaultDriver
 {
-    private bool _isOver;
+    private const long SuperviseEvery = 250_000;
+
+    private readonly SimWorld _world;
+    private readonly SimNetwork _network;
+    private readonly SimNode[] _nodes;
+    private readonly IReadOnlyList<WorldObserver> _observers;
+    private readonly FaultAtlas _atlas;
+    private readonly NetworkFaults _networkFaults;
+    private readonly ProcessFaults _processFaults;
+    private readonly DiskFaults _diskFaults;
+
+    public FaultDriver(
+        SimWorld world, SimSettings settings, SimNetwork network, SimNode[] nodes,
+        IReadOnlyList<WorldObserver> observers, FaultAtlas atlas)
+    {
+        _world = world;
+        _network = network;
+        _nodes = nodes;
+        _observers = observers;
+        _atlas = atlas;
+        _networkFaults = new NetworkFaults(world, network, nodes);
+        _processFaults = new ProcessFaults(world, settings, nodes, this);
+        _diskFaults = new DiskFaults(world, nodes, this);
+    }
+
+    /// <summary>No fault strikes any more.</summary>
+    public bool IsOver { get; private set; }
 
     public void Plan(IReadOnlyList<Fault> faults)
     {
         foreach (var fault in faults)
         {
-            world.At(fault.At, () => Strike(fault));
+            _world.At(fault.At, () => Strike(fault));
         }
+
+        _world.At(_world.Now + SuperviseEvery, Supervise);
     }
 
-    /// <summary>Makes a random majority whole again; the rest stays as broken as it is.</summary>
+    /// <summary>Runs an end of a fault, unless all is healed by then.</summary>
+    public void After(long duration, Action end) => _world.At(_world.Now + duration, () =>
+    {
+        if (!IsOver)
+        {
+            end();
+        }
+    });
+
+    /// <summary>Whether the node may now lose what it promised.</summary>
+    public bool MayForget(SimNode node) => _atlas.MayForget(node, _nodes);
+
+    /// <summary>
+    /// Whether the process of this node may end now: a damaged disk shows what it lost only when it is read again.
+    /// </summary>
+    public bool MayEnd(SimNode node) => !node.IsPoisoned || MayForget(node);
+
+    /// <summary>
+    /// Makes a random majority whole again. The others stay broken: down, cut off, or half heard, for good.
+    /// </summary>
     /// <returns>The places of the majority.</returns>
     public IReadOnlyList<int> HealQuorum(ChanceSource chance)
     {
-        _ = chance;
-        HealAll();
-        return [.. nodes.Select(node => node.Place)];
+        IsOver = true;
+        var voters = _nodes[0].Voters.Count;
+        var whole = _nodes.Where(node => node.Place <= voters && !node.IsDamaged).Select(node => node.Place).ToList();
+        chance.Shuffle(whole);
+        var quorum = whole.Take(voters / 2 + 1).Order().ToList();
+        HealLinksAndDisks();
+        foreach (var node in _nodes)
+        {
+            if (quorum.Contains(node.Place))
+            {
+                Repair(node);
+            }
+            else
+            {
+                LeaveBroken(node, quorum, chance);
+            }
+        }
+
+        return quorum;
     }
 
-    /// <summary>No fault strikes any more, and all that can be repaired is.</summary>
+    /// <summary>All that can be repaired is.</summary>
     public void HealAll()
     {
-        _isOver = true;
-        network.HealAll();
-        network.HasNoise = false;
-        foreach (var node in nodes)
+        IsOver = true;
+        HealLinksAndDisks();
+        foreach (var node in _nodes)
         {
-            node.PausedUntil = 0;
-            node.Speed.SyncExtra = 0;
-            node.Start();
+            Repair(node);
         }
+    }
+
+    private void HealLinksAndDisks()
+    {
+        _network.HealAll();
+        _network.HasNoise = false;
+        foreach (var node in _nodes)
+        {
+            node.Disk.Quota = long.MaxValue;
+            node.Disk.SyncFailsUntil = 0;
+            node.Disk.ReadFailsUntil = 0;
+            node.Disk.NextLogWrite = WriteFate.Stored;
+        }
+    }
+
+    private static void Repair(SimNode node)
+    {
+        node.Disarm();
+        node.PausedUntil = 0;
+        node.DownUntil = 0;
+        node.Speed.SyncExtra = 0;
+        node.Start();
+    }
+
+    private void LeaveBroken(SimNode node, List<int> quorum, ChanceSource chance)
+    {
+        node.Disarm();
+        node.PausedUntil = 0;
+        var how = chance.Below(5);
+        if (how == 0 && MayEnd(node))
+        {
+            node.Crash(null);
+        }
+
+        if (!node.IsRunning)
+        {
+            if (chance.Below(2) == 0)
+            {
+                node.DownUntil = long.MaxValue;
+            }
+        }
+
+        foreach (var place in quorum)
+        {
+            if (how is 1 or 2)
+            {
+                _network.Block(node.Place, place, isBlocked: true);
+            }
+
+            if (how is 1 or 3)
+            {
+                _network.Block(place, node.Place, isBlocked: true);
+            }
+        }
+
+        if (how == 4)
+        {
+            node.Speed.SyncExtra = 200_000;
+        }
+    }
+
+    /// <summary>Starts what is down and is not meant to be, as a service manager would.</summary>
+    private void Supervise()
+    {
+        foreach (var node in _nodes)
+        {
+            if (!node.IsRunning && node.DownUntil <= _world.Now && node.Refusal is null)
+            {
+                node.Start();
+            }
+        }
+
+        _world.At(_world.Now + SuperviseEvery, Supervise);
     }
 
     private void Strike(Fault fault)
     {
-        if (_isOver)
+        if (IsOver || !HasNodes(fault))
         {
             return;
         }
 
-        world.Trace(TraceKind.Fault, 0, (ulong)fault.Kind, (ulong)fault.Number);
-        world.Injected.Add($"fault.{fault.Kind}");
-        foreach (var observer in observers)
+        if (fault.Kind is >= FaultKind.BitRot and <= FaultKind.TornTail && !MayForget(_nodes[fault.Nodes[0] - 1]))
+        {
+            const long TryAgain = 500_000;
+            _world.At(_world.Now + TryAgain, () => Strike(fault));
+            return;
+        }
+
+        _world.Trace(TraceKind.Fault, 0, (ulong)fault.Kind, (ulong)fault.Number);
+        _world.Say($"fault {fault.Number}: {fault.Kind} nodes {string.Join(',', fault.Nodes)} for {fault.Duration}");
+        _world.Injected.Add($"fault.{fault.Kind}");
+        foreach (var observer in _observers)
         {
             observer.Struck(fault);
         }
 
         switch (fault.Kind)
         {
-            case FaultKind.Crash:
-                var node = nodes[fault.Nodes[0] - 1];
-                node.Crash((CrashKeeps)settings.CrashKeeps);
-                world.At(world.Now + fault.Duration, node.Start);
-                break;
-            default: break;
+            case < FaultKind.Crash: _networkFaults.Strike(fault, this); break;
+            case < FaultKind.SlowDisk: _processFaults.Strike(fault); break;
+            case < FaultKind.ClockDrift: _diskFaults.Strike(fault); break;
+            default: _processFaults.StrikeOther(fault); break;
         }
+    }
+
+    /// <summary>A plan may have been shrunk to fewer nodes.</summary>
+    private bool HasNodes(Fault fault)
+    {
+        foreach (var place in fault.Nodes)
+        {
+            if (place < 1 || place > _nodes.Length)
+            {
+                return false;
+            }
+        }
+
+        return fault.Nodes.Count > 0;
     }
 }

@@ -19,6 +19,8 @@ internal sealed class SimClient
     private readonly Queue<PlannedOperation> _queue = new();
     private readonly bool _keepsSession;
     private IReadOnlyList<int> _endpoints;
+    private IReadOnlyList<int> _asked = [];
+    private bool _mustSucceed;
     private PlannedOperation? _current;
     private Failover? _failover;
     private SessionStamp? _stamp;
@@ -92,9 +94,11 @@ internal sealed class SimClient
         }
 
         _invoked = _world.Now;
+        _asked = _endpoints;
+        _mustSucceed = MustSucceed;
         _place = _history.Begin();
         _failover = new Failover(
-            _endpoints.Count, TimeSpan.FromMicroseconds(_settings.RequestTimeout), _chance.Below(_endpoints.Count));
+            _asked.Count, TimeSpan.FromMicroseconds(_settings.RequestTimeout), _chance.Below(_asked.Count));
         _stamp = Stamp(_current);
         _command = ClientCommands.IsQuery(_current) ? null : ClientCommands.CommandOf(_current, _stamp);
         _world.Trace(TraceKind.Invoked, 0, (ulong)_number, (ulong)_current.Number);
@@ -130,7 +134,7 @@ internal sealed class SimClient
         switch (step.Action)
         {
             case FailoverAction.Ask:
-                Ask(_endpoints[step.Endpoint], attempt, step.Limit);
+                Ask(_asked[step.Endpoint], attempt, step.Limit);
                 _world.At(_world.Now + limit, () => TimedOut(attempt));
                 break;
             case FailoverAction.Pause:
@@ -231,11 +235,7 @@ internal sealed class SimClient
                 End(OperationOutcome.Done, result.Revision, seen, hasSucceeded);
                 break;
             case CommandStatus.UnknownSession:
-                // The session expired: this attempt did nothing, an earlier one may have.
-                _sequence = 0;
-                End(
-                    failover.MayBeApplied ? OperationOutcome.Unknown : OperationOutcome.NoEffect, default,
-                    operation.Steps, true);
+                LoseSession(operation, failover);
                 break;
             case CommandStatus.SequenceTooOld:
                 End(OperationOutcome.Unknown, default, operation.Steps, true);
@@ -245,6 +245,21 @@ internal sealed class SimClient
                 End(OperationOutcome.Unknown, default, operation.Steps, true);
                 break;
         }
+    }
+
+    /// <summary>The session expired: this attempt did nothing, but an earlier one may have.</summary>
+    private void LoseSession(PlannedOperation operation, Failover failover)
+    {
+        _sequence = 0;
+        if (failover.MayBeApplied)
+        {
+            End(OperationOutcome.Unknown, default, operation.Steps, true);
+            return;
+        }
+
+        _stamp = Stamp(operation);
+        _command = ClientCommands.CommandOf(operation, _stamp);
+        Next();
     }
 
     private void End(OperationOutcome outcome, long revision, IReadOnlyList<Step> steps, bool hasSucceeded)
@@ -266,7 +281,7 @@ internal sealed class SimClient
             revision, ClientCommands.IsWrite(operation), operation.IsLocal, hasSucceeded, steps);
         _world.Trace(TraceKind.Returned, 0, (ulong)_number, (ulong)outcome, (ulong)revision);
         _history.End(ended);
-        if (MustSucceed && outcome is not OperationOutcome.Done)
+        if (_mustSucceed && outcome is not OperationOutcome.Done)
         {
             Failed ??= ended;
         }

@@ -25,7 +25,8 @@ internal sealed class SimRun
         _world = new SimWorld(plan.Seed, trace);
         _chance = new ChanceSource(_world.Chance, ChanceStream.Phase, 0);
         _marks = new Marks();
-        _observers = [_marks, .. observers];
+        var atlas = new FaultAtlas(_settings);
+        _observers = [_marks, atlas, .. observers];
         foreach (var observer in _observers)
         {
             observer.Attach(_world, Violate);
@@ -50,7 +51,7 @@ internal sealed class SimRun
             .. Enumerable.Range(1, _settings.Clients)
                 .Select(client => new SimClient(_world, _network, _settings, _history, _nodes, client)),
         ];
-        _faults = new FaultDriver(_world, _settings, _network, _nodes, _observers);
+        _faults = new FaultDriver(_world, _settings, _network, _nodes, _observers, atlas);
     }
 
     /// <summary>How long an election may take, with everything around it, on nodes that are whole.</summary>

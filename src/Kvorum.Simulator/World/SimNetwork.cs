@@ -61,11 +61,12 @@ internal sealed class SimNetwork
     public void Place(SimNode[] nodes) => _nodes = nodes;
 
     /// <summary>Blocks one direction, or opens it; a link may be blocked by several faults at once.</summary>
-    public void Block(int from, int to, bool isBlocked)
+    /// <param name="isNoticed">Whether the connections over it may break; else they are half open.</param>
+    public void Block(int from, int to, bool isBlocked, bool isNoticed = true)
     {
         var link = _links[from, to];
         link.Blocks = Math.Max(0, link.Blocks + (isBlocked ? 1 : -1));
-        if (!isBlocked || from == to)
+        if (!isBlocked || !isNoticed)
         {
             return;
         }
@@ -494,6 +495,7 @@ internal sealed class SimTransport(SimProcess process, SimNetwork network) : ITr
         if (process.FramesUntilCrash > 0 && --process.FramesUntilCrash == 0)
         {
             process.World.Injected.Add("crash.after.send");
+            process.Node.DownUntil = process.World.Now + process.Node.DownAfterCrash;
             process.Node.Crash((CrashKeeps)process.Settings.CrashKeeps);
         }
     }

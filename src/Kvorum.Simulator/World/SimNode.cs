@@ -67,6 +67,15 @@ internal sealed class SimNode
     /// <summary>The disk failed an operation since the process started, so that its end is no surprise.</summary>
     public bool HasDiskFailed { get; set; }
 
+    /// <summary>Nobody starts it before this moment.</summary>
+    public long DownUntil { get; set; }
+
+    /// <summary>How long it stays down after a crash that is armed.</summary>
+    public long DownAfterCrash { get; set; }
+
+    /// <summary>Its disk is not what the process believes: its end must be chosen with care.</summary>
+    public bool IsPoisoned { get; set; }
+
     /// <summary>A fault destroyed something durable: refusing to start, or not voting, is right.</summary>
     public bool IsDamaged { get; set; }
 
@@ -125,7 +134,18 @@ internal sealed class SimNode
     public void CrashHere()
     {
         World.Injected.Add("crash.disk.operation");
+        DownUntil = World.Now + DownAfterCrash;
         Crash((CrashKeeps)_around.Settings.CrashKeeps);
+    }
+
+    /// <summary>A planned end within an operation does not come any more.</summary>
+    public void Disarm()
+    {
+        if (Process is { DiskHandle: { } disk } process)
+        {
+            disk.OperationsUntilCrash = 0;
+            process.FramesUntilCrash = 0;
+        }
     }
 
     /// <summary>Stops as an operator would: everything closed in order.</summary>

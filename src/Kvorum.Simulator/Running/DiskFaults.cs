@@ -1,0 +1,115 @@
+namespace Kvorum.Simulator;
+
+/// <summary>Disks that are slow, full, failing, or wrong (reliability D1 to D18).</summary>
+internal sealed class DiskFaults(SimWorld world, SimNode[] nodes, FaultDriver driver)
+{
+    public void Strike(Fault fault)
+    {
+        var node = nodes[fault.Nodes[0] - 1];
+        var disk = node.Disk;
+        switch (fault.Kind)
+        {
+            case FaultKind.SlowDisk:
+                node.Speed.SyncExtra = fault.Amount;
+                driver.After(fault.Duration, () => node.Speed.SyncExtra = 0);
+                break;
+            case FaultKind.SyncError:
+                disk.SyncFailsUntil = world.Now + fault.Duration;
+                break;
+            case FaultKind.ReadError:
+                disk.ReadFailsUntil = world.Now + fault.Duration;
+                break;
+            case FaultKind.DiskFull:
+                disk.Quota = disk.BytesUsed + fault.Amount;
+                driver.After(fault.Duration, () => disk.Quota = long.MaxValue);
+                break;
+            case FaultKind.MisdirectedWrite or FaultKind.LostWrite:
+                node.IsDamaged = true;
+                node.IsPoisoned = true;
+                disk.NextLogWrite = fault.Kind is FaultKind.LostWrite ? WriteFate.Lost : WriteFate.Misdirected;
+                break;
+            case FaultKind.OldBackup:
+                var backup = disk.Backup();
+                driver.After(fault.Duration, () => Replace(node, fault, () => disk.Restore(backup)));
+                break;
+            default:
+                Replace(node, fault, () => Destroy(node, fault));
+                break;
+        }
+    }
+
+    /// <summary>Ends the process, does something to its disk, and starts it again, when that can be stood.</summary>
+    private void Replace(SimNode node, Fault fault, Action change)
+    {
+        if (!driver.MayForget(node))
+        {
+            const long TryAgain = 500_000;
+            driver.After(TryAgain, () => Replace(node, fault, change));
+            return;
+        }
+
+        node.IsDamaged = true;
+        node.IsPoisoned = true; // What was damaged may show at any later start only.
+        node.Crash(CrashKeeps.Everything);
+        change();
+        world.Injected.Add("disk.damaged");
+        node.Start();
+    }
+
+    private static void Destroy(SimNode node, Fault fault)
+    {
+        switch (fault.Kind)
+        {
+            case FaultKind.WipedDirectory:
+                node.Disk.Wipe();
+                node.Directory++;
+                break;
+            case FaultKind.TornTail: TearTail(node.Disk, (int)Math.Clamp(fault.Amount, 1, 4096)); break;
+            default: Rot(node.Disk, Math.Clamp(fault.Amount, 1, 16)); break;
+        }
+    }
+
+    /// <summary>Flips bits at random places that hold something.</summary>
+    private static void Rot(SimDisk disk, long flips)
+    {
+        Span<byte> one = stackalloc byte[1];
+        for (var i = 0; i < flips && disk.Names.Count > 0; i++)
+        {
+            var file = disk.Names.Values[disk.Chance.Below(disk.Names.Count)];
+            if (file.DurableLength == 0)
+            {
+                continue;
+            }
+
+            var offset = disk.Chance.Between(0, file.DurableLength - 1);
+            file.ReadDurable(one, offset);
+            one[0] ^= (byte)(1 << disk.Chance.Below(8));
+            file.Damage(offset, one);
+        }
+    }
+
+    /// <summary>The last bytes written to the newest log segment are zeros again.</summary>
+    private static void TearTail(SimDisk disk, int count)
+    {
+        for (var i = disk.Names.Count - 1; i >= 0; i--)
+        {
+            if (!disk.Names.Keys[i].EndsWith(".wal", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
+            var file = disk.Names.Values[i];
+            var content = new byte[file.DurableLength];
+            file.ReadDurable(content, 0);
+            var last = content.AsSpan().LastIndexOfAnyExcept((byte)0);
+            const int HeaderBytes = 512;
+            if (last >= HeaderBytes)
+            {
+                var cut = Math.Max(HeaderBytes, last + 1 - count);
+                file.Damage(cut, new byte[last + 1 - cut]);
+            }
+
+            return;
+        }
+    }
+}

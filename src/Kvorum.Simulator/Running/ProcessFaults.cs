@@ -1,0 +1,130 @@
+namespace Kvorum.Simulator;
+
+/// <summary>Ends, pauses and restarts of processes, clocks, and requests of operators.</summary>
+internal sealed class ProcessFaults(SimWorld world, SimSettings settings, SimNode[] nodes, FaultDriver driver)
+{
+    private const int WallJumpSeconds = 100_000;
+
+    private CrashKeeps Keeps => (CrashKeeps)settings.CrashKeeps;
+
+    public void Strike(Fault fault)
+    {
+        var node = nodes[fault.Nodes[0] - 1];
+        switch (fault.Kind)
+        {
+            case FaultKind.Crash: End(node, fault.Duration, fault.Amount % 2 == 0 ? null : Keeps); break;
+            case FaultKind.CrashAtDiskOperation: Arm(node, fault); break;
+            case FaultKind.CrashAfterSend: Arm(node, fault); break;
+            case FaultKind.Pause: Pause(node, fault); break;
+            case FaultKind.RestartLoop: Loop(node, world.Now + fault.Duration, Math.Max(1_000, fault.Amount)); break;
+            case FaultKind.PowerLoss: LosePower(fault); break;
+            case FaultKind.GracefulStop: Stop(node, fault.Duration); break;
+            default: break;
+        }
+    }
+
+    public void StrikeOther(Fault fault)
+    {
+        var node = nodes[fault.Nodes[0] - 1];
+        switch (fault.Kind)
+        {
+            case FaultKind.ClockDrift:
+                node.Clock.Drift((int)fault.Amount);
+                driver.After(fault.Duration, () => node.Clock.Drift(0));
+                break;
+            case FaultKind.ClockJump:
+                node.Clock.JumpForward(fault.Amount);
+                node.Clock.JumpWall((fault.Amount % WallJumpSeconds - WallJumpSeconds / 2) * 1_000_000);
+                break;
+            case FaultKind.TakeSnapshot:
+                if (node.Process is { IsOpen: true } process)
+                {
+                    _ = process.Kvorum.TakeSnapshotAsync(CancellationToken.None);
+                }
+
+                break;
+            default: break;
+        }
+    }
+
+    private void End(SimNode node, long duration, CrashKeeps? keeps)
+    {
+        if (node.IsRunning && driver.MayEnd(node))
+        {
+            node.DownUntil = world.Now + duration;
+            node.Crash(keeps);
+            driver.After(duration, node.Start);
+        }
+    }
+
+    private static void Arm(SimNode node, Fault fault)
+    {
+        if (node.IsPoisoned || node.Process is not { DiskHandle: { } disk } process)
+        {
+            return;
+        }
+
+        node.DownAfterCrash = fault.Duration;
+        var count = (int)Math.Clamp(fault.Amount, 1, 1_000);
+        if (fault.Kind is FaultKind.CrashAtDiskOperation)
+        {
+            disk.OperationsUntilCrash = count;
+        }
+        else
+        {
+            process.FramesUntilCrash = count;
+        }
+    }
+
+    private void Pause(SimNode node, Fault fault)
+    {
+        var began = world.Now;
+        node.PausedUntil = Math.Max(node.PausedUntil, world.Now + fault.Duration);
+        if (fault.Amount % 2 == 0)
+        {
+            // The machine was frozen: its clock, too. The event comes before what waits for the end of the pause.
+            driver.After(fault.Duration, () => node.Clock.StoodStillSince(began));
+        }
+    }
+
+    private void Loop(SimNode node, long until, long life)
+    {
+        if (world.Now >= until)
+        {
+            node.Start();
+            return;
+        }
+
+        End(node, 1 + node.Disk.Chance.Below((int)Math.Min(life, 1_000_000)), Keeps);
+        driver.After(2 + node.Disk.Chance.Below((int)Math.Min(2 * life, 2_000_000)), () => Loop(node, until, life));
+    }
+
+    private void LosePower(Fault fault)
+    {
+        foreach (var node in nodes)
+        {
+            if (node.IsPoisoned)
+            {
+                return; // What its disk lost would show while everybody forgets.
+            }
+        }
+
+        foreach (var node in nodes)
+        {
+            var down = fault.Duration / 2 + node.Disk.Chance.Exponential(fault.Duration / 2);
+            node.DownUntil = world.Now + down;
+            node.Crash(Keeps);
+            driver.After(down, node.Start);
+        }
+    }
+
+    private void Stop(SimNode node, long duration)
+    {
+        if (node.IsRunning && driver.MayEnd(node) && node.PausedUntil <= world.Now)
+        {
+            node.DownUntil = world.Now + duration;
+            node.StopInOrder();
+            driver.After(duration, node.Start);
+        }
+    }
+}
