@@ -26,7 +26,7 @@ internal sealed class SimRun
         _chance = new ChanceSource(_world.Chance, ChanceStream.Phase, 0);
         _marks = new Marks();
         var atlas = new FaultAtlas(_settings);
-        _observers = [_marks, atlas, .. observers];
+        _observers = [_marks, new Rules(_settings), atlas, .. observers];
         foreach (var observer in _observers)
         {
             observer.Attach(_world, Violate);

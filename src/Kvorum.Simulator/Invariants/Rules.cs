@@ -1,0 +1,360 @@
+using Kvorum.Kv;
+using Kvorum.Raft;
+
+namespace Kvorum.Simulator;
+
+/// <summary>
+/// The invariants of every run, checked after each event for the node it touched. The rules stand in classes of their
+/// own; here is what they share: a mirror of every log and of what is synced of it, and the one list of what is
+/// committed.
+/// </summary>
+internal sealed class Rules(SimSettings settings) : WorldObserver
+{
+    private readonly List<NodeRecord> _nodes = [];
+    private readonly LeaderPerTerm _leaders = new();
+    private readonly EntryBook _entries = new();
+    private readonly CommittedList _committed = new();
+    private readonly VoteLedger _votes = new();
+    private readonly StateLedger _state = new();
+    private readonly FrameRoundTrip _frames = new();
+    private readonly QueueLimits _limits = new(settings);
+    private readonly QuietAfterSettling _quiet = new();
+
+    public override bool SeesFrames => true;
+
+    public override void Started(int node, RaftNode raft, KvMachine machine, RecoveredState recovered)
+    {
+        var record = RecordOf(node);
+        record.Machine = machine;
+        Started(node, ReplicaView.Of(raft), recovered);
+    }
+
+    public override void Synced(int node, WriteId last) => RecordOf(node).Sync(last);
+
+    public override void Stepped(int node, RaftNode raft, Input input, Effects effects)
+    {
+        Stepped(node, ReplicaView.Of(raft), input, effects);
+        if (raft.Lead is { } lead && input is Receive or Standing)
+        {
+            CheckPeers(node, lead);
+        }
+    }
+
+    public override void Applied(
+        int node, ReadOnlySpan<LogEntry> entries, ReadOnlySpan<CommandResult> results, ulong stateHash)
+    {
+        var record = RecordOf(node);
+        for (var i = 0; i < entries.Length; i++)
+        {
+            if (entries[i].Index > _committed.Last || entries[i].Term != _committed.TermAt(entries[i].Index))
+            {
+                Report("R4", $"Node {node} applied {entries[i].Id}, which is not committed.");
+                return;
+            }
+
+            if (entries[i].Index != record.Applied.Next)
+            {
+                Report("R4", $"Node {node} applied index {entries[i].Index} after {record.Applied}.");
+                return;
+            }
+
+            record.Applied = entries[i].Index;
+            if (_state.Applied(node, entries[i], results[i]) is { } wrong)
+            {
+                Report(wrong.Rule, wrong.Text);
+                return;
+            }
+        }
+
+        Check("R11", _state.Hashed(node, record.Applied, stateHash));
+        CompareRestored(node, record);
+    }
+
+    public override void Restored(int node, SnapshotDescriptor snapshot, ulong stateHash)
+    {
+        var record = RecordOf(node);
+        record.Applied = snapshot.LastIncluded.Index;
+        record.IsRestored = true;
+        Check("R12", _state.Hashed(node, record.Applied, stateHash));
+        CompareRestored(node, record);
+    }
+
+    public override void FrameSent(int from, int to, Message message, ReadOnlyMemory<byte> frame)
+    {
+        Check("R7", _votes.Sent(from, message));
+        Check("R13", _frames.Sent(from, message, frame.Span));
+        Check("Q1", _limits.CheckSent(from, message));
+    }
+
+    public override void Stopped(int node, bool losesPower) => RecordOf(node).IsRunning = false;
+
+    public override void Struck(Fault fault)
+    {
+        if (fault.Kind is >= FaultKind.BitRot and <= FaultKind.TornTail)
+        {
+            foreach (var node in fault.Nodes)
+            {
+                RecordOf(node).IsDamaged = true;
+            }
+        }
+    }
+
+    public override void PhaseBegan(SimPhase phase)
+    {
+        // As long as the run gives the majority to elect and settle, half of it.
+        var settles = 5L * settings.ElectionTicks * settings.TickMicroseconds + 5_000_000;
+        _quiet.Begin(phase is SimPhase.Liveness ? Now + settles : long.MaxValue);
+        if (phase is not SimPhase.Ended)
+        {
+            return;
+        }
+
+        for (var node = 1; node <= _nodes.Count; node++)
+        {
+            if (RecordOf(node) is { IsRunning: true, Machine: { } machine })
+            {
+                Check("R10", _state.CheckKept(node, machine.Revision));
+            }
+        }
+    }
+
+    public override void Answered(Operation operation) => Check("R10", _state.Acknowledged(operation));
+
+    /// <summary>A node recovered: its log is what its disk gave back.</summary>
+    internal void Started(int node, in ReplicaView view, RecoveredState recovered)
+    {
+        var record = RecordOf(node);
+        record.Begin(view, recovered);
+        if (!_entries.TryFind(recovered.LogStart, out var chain))
+        {
+            Report("R2", $"Node {node} starts with a log after {recovered.LogStart}, which nobody ever had.");
+            return;
+        }
+
+        var (synced, syncedChain) = record.SurelySynced();
+        record.Log.Reset(recovered.LogStart, chain);
+        for (var i = 0; i < recovered.Entries.Count; i++)
+        {
+            var entry = recovered.Entries[i];
+            chain = LogImage.Link(chain, entry);
+            Check("R2", _entries.Add(node, entry.Id, chain));
+            record.Log.Append(entry.Id, chain);
+            if (entry.Kind is EntryKind.Membership && entry.Index > recovered.Applied
+                && MembershipCodec.TryDecode(entry.Payload, out var membership, out _))
+            {
+                record.AddMembership(entry.Index, membership);
+            }
+        }
+
+        record.Durable.CopyFrom(record.Log);
+        if (!record.IsDamaged && !record.Log.Has(synced, syncedChain))
+        {
+            Report("R6", $"Node {node} had synced its log up to index {synced} and starts with one that ends at "
+                + $"{record.Log.Last}, or with another entry there.");
+        }
+
+        if (view.Last != record.Log.Last && _entries.TryFind(view.LogStart, out chain))
+        {
+            record.Log.Reset(view.LogStart, chain); // A snapshot was installed, and then came the crash.
+        }
+
+        Check("R4", _committed.Compare(node, record.Log, recovered.Applied));
+        CompareRestored(node, record);
+    }
+
+    /// <summary>A replica took a step.</summary>
+    internal void Stepped(int node, in ReplicaView view, Input input, Effects effects)
+    {
+        var record = RecordOf(node);
+        var before = record.View;
+        FollowLog(node, record, view, input, effects);
+        Check("R5", NeverBack.Check(node, before, view));
+        Check("R9", LogKeepsCommitted.CheckEnds(node, record.Log, view));
+        if (input is SnapshotTaken { Snapshot: var taken })
+        {
+            Check("R9", LogKeepsCommitted.CheckSnapshot(node, record.Log, view.Commit, taken.LastIncluded));
+        }
+        else if (input is SnapshotInstalled { Snapshot: var installed })
+        {
+            Check("R9", LogKeepsCommitted.CheckSnapshot(node, record.Log, view.Commit, installed.LastIncluded));
+        }
+
+        record.View = view;
+        if (view.Role is Role.Leader && record.LedTerm != view.Term)
+        {
+            OnElected(node, record, view);
+        }
+
+        if (view.Commit > before.Commit)
+        {
+            OnCommitted(node, record, view);
+        }
+
+        for (var i = 0; i < effects.Apply.Count; i++)
+        {
+            var entry = effects.Apply[i];
+            if (entry.Index > _committed.Last || entry.Term != _committed.TermAt(entry.Index))
+            {
+                Report("R4", $"Node {node} hands out {entry.Id} for applying, which is not committed.");
+            }
+        }
+    }
+
+    private void FollowLog(int node, NodeRecord record, in ReplicaView view, Input input, Effects effects)
+    {
+        var log = record.Log;
+        if (effects.LogStart is { } start)
+        {
+            // The first step after a crash between snapshot and log writes what recovery already did.
+            Check("R9", log.Start == start ? null : LogKeepsCommitted.CheckReset(node, log, record.View.Commit, start));
+            if (!_entries.TryFind(start, out var startChain))
+            {
+                Report("R2", $"Node {node} lets its log begin after {start}, which nobody ever had.");
+            }
+
+            log.Reset(start, startChain);
+            record.Ask(effects.Write, true, start, startChain);
+        }
+
+        if (input is SnapshotInstalled { Snapshot: var snapshot } && log.Last.Index <= snapshot.LastIncluded.Index)
+        {
+            record.ResetMemberships(snapshot.LastIncluded.Index, snapshot.Membership);
+        }
+
+        if (effects.Append.Count == 0)
+        {
+            return;
+        }
+
+        var first = effects.Append[0];
+        var wrong = LogKeepsCommitted.CheckAppend(node, log, record.View.Commit, first.Id);
+        Check("R9", wrong);
+        Check("R5", NeverBack.CheckAppend(node, record.View, view, first.Id));
+        if (!log.Reaches(first.Index))
+        {
+            return; // Reported just now.
+        }
+
+        record.CutMemberships(first.Index);
+        var chain = log.ChainAt(first.Index.Previous);
+        for (var i = 0; i < effects.Append.Count; i++)
+        {
+            var entry = effects.Append[i];
+            chain = LogImage.Link(chain, entry);
+            Check("R2", _entries.Add(node, entry.Id, chain));
+            log.Append(entry.Id, chain);
+            record.Ask(effects.Write, false, entry.Id, chain);
+            if (entry.Kind is EntryKind.Membership)
+            {
+                OnMembership(node, record, view, entry);
+            }
+        }
+    }
+
+    private void OnMembership(int node, NodeRecord record, in ReplicaView view, in LogEntry entry)
+    {
+        if (!MembershipCodec.TryDecode(entry.Payload, out var membership, out var error))
+        {
+            Report("R13", $"Node {node} has a membership at index {entry.Index} that nobody can read: {error}");
+            return;
+        }
+
+        if (view.Role is Role.Leader && entry.Term == view.Term)
+        {
+            var commitTerm = record.Log.Reaches(view.Commit) ? record.Log.TermAt(view.Commit) : Term.Zero;
+            Check("R8", MembershipSteps.Check(
+                node, view.Term, entry.Index, (record.MembershipIndex, record.Membership), membership, view.Commit,
+                commitTerm));
+        }
+
+        record.AddMembership(entry.Index, membership);
+    }
+
+    private void OnElected(int node, NodeRecord record, in ReplicaView view)
+    {
+        record.LedTerm = view.Term;
+        record.Matches.Clear();
+        Check("R1", _leaders.Led(node, record.Life, view.Term));
+        Check("R3", _committed.CheckLeader(node, view.Term, record.Log));
+        Check("V2", _quiet.Elected(node, view.Term.Value, Now));
+    }
+
+    private void OnCommitted(int node, NodeRecord record, in ReplicaView view)
+    {
+        var log = record.Log;
+        Check("R4", _committed.Compare(node, log, view.Commit));
+        if (view.Commit <= _committed.Last)
+        {
+            return;
+        }
+
+        if (log.Start.Index > _committed.Last || log.Last.Index < view.Commit)
+        {
+            Report("R9", $"Node {node} committed up to {view.Commit}; its log has ({log.Start}, {log.Last}].");
+            return;
+        }
+
+        for (var index = _committed.Last.Next; index <= view.Commit; index = index.Next)
+        {
+            _committed.Add(log.TermAt(index), log.ChainAt(index), view.Term);
+        }
+
+        var commit = view.Commit;
+        var chain = log.ChainAt(commit);
+        Check("R6", SyncedOnQuorum.Check(
+            node, commit, record.Membership, voter => RecordOf((int)voter.Value).Durable.Has(commit, chain)));
+
+        // Who leads a later term already must have it as well.
+        for (var other = 1; other <= _nodes.Count; other++)
+        {
+            var leader = RecordOf(other);
+            if (leader is { IsRunning: true, View.Role: Role.Leader } && leader.View.Term > view.Term)
+            {
+                Check("R3", _committed.CheckLeader(other, leader.View.Term, leader.Log));
+            }
+        }
+    }
+
+    private void CheckPeers(int node, LeaderState lead)
+    {
+        var matches = RecordOf(node).Matches;
+        foreach (var peer in lead.Peers)
+        {
+            matches.TryGetValue(peer.Node.Value, out var before);
+            Check("R5", NeverBack.CheckMatch(
+                node, peer.Node.Value, before, peer.Match, peer.Next, mayForget: !peer.Peer.MayVote));
+            matches[peer.Node.Value] = peer.Match;
+        }
+
+        Check("Q1", _limits.CheckLeader(node, lead));
+    }
+
+    /// <summary>As soon as the replay stands where the node stands.</summary>
+    private void CompareRestored(int node, NodeRecord record)
+    {
+        if (record is { IsRestored: true, Machine: { } machine } && machine.Applied == record.Applied
+            && _state.IsAt(record.Applied))
+        {
+            record.IsRestored = false;
+            Check("R12", _state.CompareContent(node, machine));
+        }
+    }
+
+    private NodeRecord RecordOf(int node)
+    {
+        while (_nodes.Count < node)
+        {
+            _nodes.Add(new NodeRecord());
+        }
+
+        return _nodes[node - 1];
+    }
+
+    private void Check(string rule, string? wrong)
+    {
+        if (wrong is not null)
+        {
+            Report(rule, wrong);
+        }
+    }
+}
