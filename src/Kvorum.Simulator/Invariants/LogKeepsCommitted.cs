@@ -53,7 +53,8 @@ internal static class LogKeepsCommitted
                 + $"{log.Last}.";
         }
 
-        return view.LogStart.Index > view.Commit || (view.LogStart.Index >= log.Start.Index && !log.Contains(view.LogStart))
+        var isKnown = view.LogStart.Index < log.Start.Index || log.Contains(view.LogStart);
+        return view.LogStart.Index > view.Commit || !isKnown
             ? $"Node {node} begins its log after {view.LogStart}, which is not a committed entry of it."
             : null;
     }

@@ -91,8 +91,8 @@ internal sealed class StateLedger
         _acknowledged = Math.Max(_acknowledged, operation.Revision);
         return operation.Revision <= _revisions.Newest
             ? null
-            : $"Operation {operation.Number} was acknowledged at revision {operation.Revision}; no node has applied more "
-                + $"than revision {_revisions.Newest}.";
+            : $"Operation {operation.Number} was acknowledged at revision {operation.Revision}; no node has applied "
+                + $"more than revision {_revisions.Newest}.";
     }
 
     /// <summary>R10: all is over, and a node has what was acknowledged.</summary>

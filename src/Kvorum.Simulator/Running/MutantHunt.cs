@@ -2,18 +2,22 @@ namespace Kvorum.Simulator;
 
 /// <summary>How a seeded bug fared.</summary>
 /// <param name="Mutant">Its number; 0 for the shipped code.</param>
-/// <param name="Seeds">How many runs were made until one showed it, that one included; all of them when none did.</param>
+/// <param name="Seeds">
+/// How many runs were made until one showed it, that one included; all of them when none did.
+/// </param>
 /// <param name="Seed">The first seed that showed it; null for a survivor.</param>
 /// <param name="Violation">What caught it.</param>
 public sealed record MutantVerdict(int Mutant, int Seeds, ulong? Seed, Violation? Violation);
 
 /// <summary>
-/// Looks for a seed that shows a bug: same plans, same rules, same judges as for the shipped code. Which bug is switched
-/// on is the process's affair, so one process hunts one mutant at a time.
+/// Looks for a seed that shows a bug: same plans, same rules, same judges as for the shipped code. Which bug is
+/// switched on is the process's affair, so one process hunts one mutant at a time.
 /// </summary>
 public static class MutantHunt
 {
-    /// <summary>Runs seeds in order from <paramref name="first"/> until one is violated or the budget is spent.</summary>
+    /// <summary>
+    /// Runs seeds in order from <paramref name="first"/> until one is violated or the budget is spent.
+    /// </summary>
     /// <param name="mutant">The number switched on; only noted.</param>
     /// <param name="threads">How many seeds run at a time; the verdict does not depend on it.</param>
     /// <param name="cancel">Ends the hunt with what there is.</param>
