@@ -87,20 +87,38 @@ public sealed partial class RaftNode
     /// </remarks>
     private void OnForwardProposals(ForwardProposals forward)
     {
-        EntryId? first = null;
         if (_lead is { } lead)
         {
-            first = TryAppend(lead, forward.Commands.Span);
-            if (first is not null && FindProgress(lead, forward.From) is { } peer)
+            // A copy of a message must not propose twice, and one from another term may be such a copy: it is for
+            // nobody.
+            if (forward.Term == _term && lead.IsFirst(forward))
             {
-                peer.CommitWanted = _log.Last.Index;
+                Take(lead, forward);
             }
         }
+        else if (forward.Term == _term && _votedFor != _options.Node)
+        {
+            // "Nothing was proposed" can be said only by one that never led the sender's term: a former leader, before
+            // a restart even, may have taken another copy. There the sender hears of the next leader.
+            Reply(forward, null);
+        }
+    }
 
+    private void Take(LeaderState lead, ForwardProposals forward)
+    {
+        var first = TryAppend(lead, forward.Commands.Span);
+        if (first is not null && FindProgress(lead, forward.From) is { } peer)
+        {
+            peer.CommitWanted = _log.Last.Index;
+        }
+
+        Reply(forward, first);
+    }
+
+    private void Reply(ForwardProposals forward, EntryId? first) =>
         _effects.AddSend(new ForwardReply(
             _options.Group, _options.Node, forward.From, _term, forward.RequestId, forward.Offset, forward.Commands.Length,
             first is not null, first ?? EntryId.Start));
-    }
 
     private void OnForwardReply(ForwardReply reply) =>
         _effects.AddForwarded(new ForwardOutcome(reply.RequestId, reply.Accepted, reply.First, reply.Offset, reply.Count));

@@ -3,6 +3,12 @@ namespace Kvorum.Raft;
 /// <summary>All that only a leader has; made at its election, dropped when its term is over.</summary>
 internal sealed class LeaderState(PeerProgress[] peers, LogIndex termStart)
 {
+    /// <summary>The most forwarded messages remembered, to know a copy by.</summary>
+    internal const int ForwardsRememberedMax = 16_384;
+
+    private readonly HashSet<(NodeId From, ulong RequestId, int Offset)> _forwards = [];
+    private readonly Queue<(NodeId From, ulong RequestId, int Offset)> _forwardsInOrder = new();
+
     /// <summary>By id, in the order of the replica's peers.</summary>
     public PeerProgress[] Peers { get; } = peers;
 
@@ -37,6 +43,24 @@ internal sealed class LeaderState(PeerProgress[] peers, LogIndex termStart)
 
     /// <summary>Reads in <see cref="Gathering"/> and <see cref="Rounds"/> together.</summary>
     public int ReadsWaiting { get; set; }
+
+    /// <summary>Whether this is the first copy of a forwarded message that comes in this term.</summary>
+    public bool IsFirst(ForwardProposals forward)
+    {
+        var id = (forward.From, forward.RequestId, forward.Offset);
+        if (!_forwards.Add(id))
+        {
+            return false;
+        }
+
+        _forwardsInOrder.Enqueue(id);
+        if (_forwardsInOrder.Count > ForwardsRememberedMax)
+        {
+            _forwards.Remove(_forwardsInOrder.Dequeue());
+        }
+
+        return true;
+    }
 }
 
 /// <summary>A read that waits for leadership to be confirmed.</summary>

@@ -71,6 +71,40 @@ public sealed class ForwardingTests
     }
 
     [Fact]
+    public void Leader_takes_one_copy_of_a_forwarded_batch()
+    {
+        var node = SettledLeader();
+        node.Step(new Receive(Forward("a")));
+        var effects = node.Step(new Receive(Forward("a")));
+        Assert.Empty(effects.Append);
+        Assert.DoesNotContain(effects.Send, message => message is ForwardReply);
+    }
+
+    [Fact]
+    public void Leader_takes_no_batch_of_another_term()
+    {
+        var effects = SettledLeader().Step(new Receive(Forward("a") with { Term = Term.Zero }));
+        Assert.Empty(effects.Append);
+        Assert.DoesNotContain(effects.Send, message => message is ForwardReply);
+    }
+
+    [Fact]
+    public void Former_leader_of_a_term_does_not_say_that_it_proposed_nothing_in_it()
+    {
+        var node = SettledLeader();
+        node.Step(new Receive(Forward("a")));
+        for (var i = 0; i < 200; i++)
+        {
+            node.Step(Tick.Instance); // It hears no quorum and steps down.
+        }
+
+        Assert.NotEqual(Role.Leader, node.Role);
+        Assert.Equal(1UL, node.Term.Value);
+        var effects = node.Step(new Receive(Forward("a")));
+        Assert.DoesNotContain(effects.Send, message => message is ForwardReply);
+    }
+
+    [Fact]
     public void Reply_of_the_leader_becomes_an_outcome()
     {
         var effects = Follower().Step(new Receive(new ForwardReply(
