@@ -62,7 +62,6 @@ internal static class SwarmSettings
             SnapshotLogBytes = chance.Pick([32L * 1024, 4 * 1024, 1024, 256 * 1024, 16L * 1024 * 1024]),
             SnapshotChunkBytesMax = chance.Pick([4 * 1024, 100, 1024, 256 * 1024]),
             TrailingEntries = chance.Pick([20, 0, 3, 200, 10_000]),
-            SessionIdle = chance.Pick([3_600_000_000L, 3_600_000_000, 5_000_000, 1_000_000]),
             Clients = 1 + chance.Below(8),
             Keys = chance.Pick([2, 4, 8, 8, 32]),
             OperationsPerSecond = chance.Pick([5, 20, 20, 20, 60]),

@@ -3,6 +3,9 @@ namespace Kvorum.Simulator;
 /// <summary>Draws what the clients ask: even keys are registers, odd ones lists.</summary>
 internal static class Workload
 {
+    /// <summary>Requests of a key before another takes its place, about: a judge's work grows faster than that.</summary>
+    private const int OperationsPerKey = 40;
+
     public static IReadOnlyList<PlannedOperation> Draw(ulong seed, SimSettings settings)
     {
         var operations = new List<PlannedOperation>();
@@ -23,28 +26,31 @@ internal static class Workload
     private static PlannedOperation Draw(int number, int client, long at, SimSettings settings, ChanceSource chance)
     {
         var hasSession = chance.Below(5) != 0;
+        var turn = number / (OperationsPerKey * Math.Max(2, settings.Keys));
         var kind = chance.Below(100);
         if (kind < 35)
         {
             var isLocal = chance.Below(10) == 0;
             return new PlannedOperation(
-                number, client, at, [new Step(StepKind.Read, AnyKey(settings, chance), null, null)], isLocal, false);
+                number, client, at, [new Step(StepKind.Read, AnyKey(settings, chance, turn), null, null)], isLocal, false);
         }
 
         IReadOnlyList<Step> steps = kind switch
         {
-            < 50 => [new Step(StepKind.Write, Register(settings, chance), $"v{number}", null)],
-            < 70 => [new Step(StepKind.Append, List(settings, chance), $"a{number}", null)],
-            < 75 => [new Step(StepKind.Delete, Register(settings, chance), null, null)],
-            < 85 => CompareAndSwap(number, settings, chance),
-            _ => Several(number, settings, chance),
+            < 50 => [new Step(StepKind.Write, Register(settings, chance, turn), $"v{number}", null)],
+            < 70 => [new Step(StepKind.Append, List(settings, chance, turn), $"a{number}", null)],
+            < 75 => [new Step(StepKind.Delete, Register(settings, chance, turn), null, null)],
+            < 85 => CompareAndSwap(number, settings, chance, turn),
+            _ => Several(number, settings, chance, turn),
         };
-        return new PlannedOperation(number, client, at, steps, false, hasSession);
+
+        // A delete carries nothing to know it by in the log but its stamp.
+        return new PlannedOperation(number, client, at, steps, false, hasSession || steps[0].Kind is StepKind.Delete);
     }
 
-    private static IReadOnlyList<Step> CompareAndSwap(int number, SimSettings settings, ChanceSource chance)
+    private static IReadOnlyList<Step> CompareAndSwap(int number, SimSettings settings, ChanceSource chance, int turn)
     {
-        var key = Register(settings, chance);
+        var key = Register(settings, chance, turn);
         var expected = chance.Below(3) == 0 ? null : $"v{Math.Max(0, number - 1 - chance.Below(10))}";
         return
         [
@@ -54,14 +60,14 @@ internal static class Workload
     }
 
     /// <summary>Reads and appends of several lists at once; no key is written twice.</summary>
-    private static List<Step> Several(int number, SimSettings settings, ChanceSource chance)
+    private static List<Step> Several(int number, SimSettings settings, ChanceSource chance, int turn)
     {
         var steps = new List<Step>();
         var count = 2 + chance.Below(3);
         var lists = Math.Max(1, settings.Keys / 2);
         for (var i = 0; i < count; i++)
         {
-            var key = $"k{2 * chance.Below(lists) + 1}";
+            var key = $"k{2 * chance.Below(lists) + 1}.{turn}";
             var isAppend = chance.Below(2) == 0 && !steps.Any(step => step.Kind is StepKind.Append && step.Key == key);
             steps.Add(isAppend
                 ? new Step(StepKind.Append, key, $"a{number}.{i}", null)
@@ -71,12 +77,12 @@ internal static class Workload
         return steps;
     }
 
-    private static string AnyKey(SimSettings settings, ChanceSource chance) =>
-        $"k{chance.Below(Math.Max(2, settings.Keys))}";
+    private static string AnyKey(SimSettings settings, ChanceSource chance, int turn) =>
+        $"k{chance.Below(Math.Max(2, settings.Keys))}.{turn}";
 
-    private static string Register(SimSettings settings, ChanceSource chance) =>
-        $"k{2 * chance.Below(Math.Max(1, settings.Keys / 2))}";
+    private static string Register(SimSettings settings, ChanceSource chance, int turn) =>
+        $"k{2 * chance.Below(Math.Max(1, settings.Keys / 2))}.{turn}";
 
-    private static string List(SimSettings settings, ChanceSource chance) =>
-        $"k{2 * chance.Below(Math.Max(1, settings.Keys / 2)) + 1}";
+    private static string List(SimSettings settings, ChanceSource chance, int turn) =>
+        $"k{2 * chance.Below(Math.Max(1, settings.Keys / 2)) + 1}.{turn}";
 }

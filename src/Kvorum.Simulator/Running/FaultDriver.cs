@@ -115,6 +115,7 @@ internal sealed class FaultDriver
         node.PausedUntil = 0;
         node.DownUntil = 0;
         node.Speed.SyncExtra = 0;
+        node.Speed.HasSlowSyncs = false;
         node.Start();
     }
 

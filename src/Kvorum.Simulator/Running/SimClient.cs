@@ -100,6 +100,7 @@ internal sealed class SimClient
         _failover = new Failover(
             _asked.Count, TimeSpan.FromMicroseconds(_settings.RequestTimeout), _chance.Below(_asked.Count));
         _stamp = Stamp(_current);
+        _history.Ledger.Sent(_place, _current.Number, _stamp);
         _command = ClientCommands.IsQuery(_current) ? null : ClientCommands.CommandOf(_current, _stamp);
         _world.Trace(TraceKind.Invoked, 0, (ulong)_number, (ulong)_current.Number);
         Next();
@@ -258,6 +259,7 @@ internal sealed class SimClient
         }
 
         _stamp = Stamp(operation);
+        _history.Ledger.Sent(_place, operation.Number, _stamp);
         _command = ClientCommands.CommandOf(operation, _stamp);
         Next();
     }
@@ -316,8 +318,11 @@ internal sealed class SimClient
 }
 
 /// <summary>The operations of all clients, in the order of their invocation.</summary>
-internal sealed class SimHistory(IReadOnlyList<WorldObserver> observers, Action<string, string> violate)
+internal sealed class SimHistory(
+    IReadOnlyList<WorldObserver> observers, EffectLedger ledger, Action<string, string> violate)
 {
+    public EffectLedger Ledger => ledger;
+
     private readonly List<Operation?> _operations = [];
 
     public IReadOnlyList<Operation> Operations => [.. _operations.OfType<Operation>()];

@@ -16,6 +16,7 @@ internal sealed class SimRun
     private readonly List<WorldObserver> _observers;
     private readonly ChanceSource _chance;
     private readonly Marks _marks;
+    private readonly EffectLedger _ledger;
     private Violation? _violation;
 
     public SimRun(SimPlan plan, IReadOnlyList<WorldObserver> observers, Action<string>? trace)
@@ -26,7 +27,8 @@ internal sealed class SimRun
         _chance = new ChanceSource(_world.Chance, ChanceStream.Phase, 0);
         _marks = new Marks();
         var atlas = new FaultAtlas(_settings);
-        _observers = [_marks, new Rules(_settings), atlas, .. observers];
+        _ledger = new EffectLedger();
+        _observers = [_marks, new Rules(_settings), atlas, _ledger, .. observers];
         foreach (var observer in _observers)
         {
             observer.Attach(_world, Violate);
@@ -45,7 +47,7 @@ internal sealed class SimRun
         };
         _nodes = [.. Enumerable.Range(1, count).Select(place => new SimNode(around, place, _settings.Voters))];
         _network.Place(_nodes);
-        _history = new SimHistory(_observers, Violate);
+        _history = new SimHistory(_observers, _ledger, Violate);
         _clients =
         [
             .. Enumerable.Range(1, _settings.Clients)
@@ -304,6 +306,11 @@ internal sealed class SimRun
 
         var history = _history.Operations;
         var verdicts = new List<Verdict>();
+        if (_violation is null)
+        {
+            history = _ledger.Settle(history);
+        }
+
         if (_violation is null)
         {
             foreach (var judge in Bench.Judges)

@@ -138,10 +138,15 @@ internal abstract class ProcessEvent(SimProcess process) : SimEvent
 /// <summary>How long things take on a node.</summary>
 internal sealed class NodeSpeed(SimWorld world, SimSettings settings, int place)
 {
+    private const long SlowSyncMax = 5_000_000;
+
     private readonly ChanceSource _chance = new(world.Chance, ChanceStream.Executor, (ulong)place);
 
     /// <summary>The disk is slow: each sync takes this much longer, in microseconds.</summary>
     public long SyncExtra { get; set; }
+
+    /// <summary>Some syncs take much longer, as the settings say.</summary>
+    public bool HasSlowSyncs { get; set; } = true;
 
     public long Wake() => 1 + _chance.Below(20);
 
@@ -150,9 +155,9 @@ internal sealed class NodeSpeed(SimWorld world, SimSettings settings, int place)
     public long Sync()
     {
         var time = 1 + _chance.Exponential(settings.SyncMean);
-        if (_chance.Hits(settings.SlowSyncPerMillion))
+        if (HasSlowSyncs && _chance.Hits(settings.SlowSyncPerMillion))
         {
-            time *= _chance.Between(10, 1000);
+            time = Math.Min(SlowSyncMax, time * _chance.Between(10, 1000));
             world.Injected.Add("disk.sync.slow");
         }
 
