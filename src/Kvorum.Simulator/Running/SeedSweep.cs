@@ -48,7 +48,7 @@ public sealed class SeedSweep(SweepOptions options, Func<ulong, SimPlan> plan, F
     public void Stop() => _isOver = true;
 
     /// <summary>Runs to the end, to the last allowed failure or to <see cref="Stop"/>.</summary>
-    /// <exception cref="InvalidOperationException">A run itself broke: a bug of the simulator, not a verdict.</exception>
+    /// <exception cref="InvalidOperationException">A run itself broke: no verdict, a bug of the simulator.</exception>
     public SweepTotals Run()
     {
         var threads = new Thread[Math.Max(0, options.Workers - 1)];
@@ -100,7 +100,7 @@ public sealed class SeedSweep(SweepOptions options, Func<ulong, SimPlan> plan, F
             var again = run(plan(seed));
             if (again.TraceHash != result.TraceHash)
             {
-                var told = $"the same seed gave trace hash {result.TraceHash:x16} first and {again.TraceHash:x16} then.";
+                var told = $"one seed gave trace hash {result.TraceHash:x16} first and {again.TraceHash:x16} then.";
                 return again with { Violation = new Violation("determinism", told, again.SimulatedTime) };
             }
         }
@@ -148,7 +148,9 @@ public sealed class SeedSweep(SweepOptions options, Func<ulong, SimPlan> plan, F
 /// <summary>What a sweep has come to.</summary>
 /// <param name="SimulatedSeconds">Virtual time of all runs together.</param>
 /// <param name="Events">Of each seed's first run.</param>
-/// <param name="SafeHalts">Seeds that destroyed more than a cluster can survive, and in which it stopped as it must.</param>
+/// <param name="SafeHalts">
+/// Seeds that destroyed more than a cluster can survive, and in which it stopped as it must.
+/// </param>
 /// <param name="Hash">Over the trace hashes of all seeds, whatever their order.</param>
 public sealed record SweepTotals(
     long Seeds,

@@ -1,0 +1,58 @@
+namespace Kvorum.Simulator;
+
+/// <summary>The settings of a run by name, for scenario files and for the shrinker.</summary>
+internal static class SettingsTable
+{
+    /// <summary>The setting that says which seeded bug was switched on: no property of the plan itself.</summary>
+    public const string MutantName = "mutant";
+
+    /// <summary>All of them but the drawn fault rates, which a plan has as explicit faults.</summary>
+    public static IReadOnlyList<Setting> All { get; } =
+    [
+        new("voters", s => s.Voters, (s, v) => s with { Voters = (int)v }),
+        new("learners", s => s.Learners, (s, v) => s with { Learners = (int)v }),
+        new("tick-us", s => s.TickMicroseconds, (s, v) => s with { TickMicroseconds = (int)v }),
+        new("heartbeat-ticks", s => s.HeartbeatTicks, (s, v) => s with { HeartbeatTicks = (int)v }),
+        new("election-ticks", s => s.ElectionTicks, (s, v) => s with { ElectionTicks = (int)v }),
+        new("append-entries-max", s => s.AppendEntriesMax, (s, v) => s with { AppendEntriesMax = (int)v }),
+        new("inflight-messages-max", s => s.InflightMessagesMax, (s, v) => s with { InflightMessagesMax = (int)v }),
+        new("wal-segment-bytes", s => s.WalSegmentBytes, (s, v) => s with { WalSegmentBytes = v }),
+        new("snapshot-log-bytes", s => s.SnapshotLogBytes, (s, v) => s with { SnapshotLogBytes = v }),
+        new("snapshot-chunk-bytes", s => s.SnapshotChunkBytesMax, (s, v) => s with { SnapshotChunkBytesMax = (int)v }),
+        new("trailing-entries", s => s.TrailingEntries, (s, v) => s with { TrailingEntries = (int)v }),
+        new("session-idle-us", s => s.SessionIdle, (s, v) => s with { SessionIdle = v }),
+        new("clients", s => s.Clients, (s, v) => s with { Clients = (int)v }),
+        new("keys", s => s.Keys, (s, v) => s with { Keys = (int)v }),
+        new("operations-per-second", s => s.OperationsPerSecond, (s, v) => s with { OperationsPerSecond = (int)v }),
+        new("request-timeout-us", s => s.RequestTimeout, (s, v) => s with { RequestTimeout = v }),
+        new("safety-phase-us", s => s.SafetyPhase, (s, v) => s with { SafetyPhase = v }),
+        new("liveness-phase-us", s => s.LivenessPhase, (s, v) => s with { LivenessPhase = v }),
+        new("convergence-phase-us", s => s.ConvergencePhase, (s, v) => s with { ConvergencePhase = v }),
+        new("drop-ppm", s => s.DropPerMillion, (s, v) => s with { DropPerMillion = (int)v }),
+        new("duplicate-ppm", s => s.DuplicatePerMillion, (s, v) => s with { DuplicatePerMillion = (int)v }),
+        new("late-copy-ppm", s => s.LateDuplicatePerMillion, (s, v) => s with { LateDuplicatePerMillion = (int)v }),
+        new("reorder-ppm", s => s.ReorderPerMillion, (s, v) => s with { ReorderPerMillion = (int)v }),
+        new("delay-min-us", s => s.DelayMin, (s, v) => s with { DelayMin = (int)v }),
+        new("delay-mean-us", s => s.DelayMean, (s, v) => s with { DelayMean = (int)v }),
+        new("heavy-tail-ppm", s => s.HeavyTailPerMillion, (s, v) => s with { HeavyTailPerMillion = (int)v }),
+        new("sync-mean-us", s => s.SyncMean, (s, v) => s with { SyncMean = (int)v }),
+        new("slow-sync-ppm", s => s.SlowSyncPerMillion, (s, v) => s with { SlowSyncPerMillion = (int)v }),
+        new("crash-keeps", s => s.CrashKeeps, (s, v) => s with { CrashKeeps = (int)v }),
+        new("clock-drift-ppm", s => s.ClockDriftPerMillion, (s, v) => s with { ClockDriftPerMillion = (int)v }),
+        new(MutantName, s => s.Mutant, (s, v) => s with { Mutant = (int)v }),
+    ];
+
+    private static readonly SimSettings Default = new();
+
+    /// <summary>Those that differ from the default.</summary>
+    public static IEnumerable<Setting> Changed(SimSettings settings) =>
+        All.Where(setting => setting.Get(settings) != setting.Get(Default));
+
+    public static SimSettings Reset(SimSettings settings, Setting setting) =>
+        setting.With(settings, setting.Get(Default));
+
+    public static Setting? Find(string name) => All.FirstOrDefault(setting => setting.Name == name);
+}
+
+/// <summary>One setting: its name in scenario files, how to read it, how to change it.</summary>
+internal sealed record Setting(string Name, Func<SimSettings, long> Get, Func<SimSettings, long, SimSettings> With);
