@@ -22,16 +22,18 @@ internal sealed class Applier
     private CommandResult[] _results = new CommandResult[256];
     private Work _next = new();
     private Work _current = new();
-    private Action<KvCapture, EntryId>? _captureWanted;
+    private Action<KvCapture, EntryId, Membership>? _captureWanted;
     private (LogIndex Index, ulong Hash, int Sessions) _stateHash;
     private EntryId _lastApplied;
+    private Membership _membership;
 
     public Applier(
-        KvMachine machine, EntryId lastApplied, SnapshotStore snapshots, PendingProposals proposals, PendingReads reads, Completions completions,
+        KvMachine machine, EntryId lastApplied, Membership membership, SnapshotStore snapshots, PendingProposals proposals, PendingReads reads, Completions completions,
         TimeProvider time, NodeMetrics metrics, Action<Input> post)
     {
         _machine = machine;
         _lastApplied = lastApplied;
+        _membership = membership;
         _snapshots = snapshots;
         _proposals = proposals;
         _reads = reads;
@@ -79,7 +81,7 @@ internal sealed class Applier
     /// <summary>
     /// Wants a capture of the published state; <paramref name="receive"/> runs on the applier's thread.
     /// </summary>
-    public void RequestCapture(Action<KvCapture, EntryId> receive)
+    public void RequestCapture(Action<KvCapture, EntryId, Membership> receive)
     {
         lock (_lock)
         {
@@ -92,7 +94,7 @@ internal sealed class Applier
     {
         while (true)
         {
-            Action<KvCapture, EntryId>? capture;
+            Action<KvCapture, EntryId, Membership>? capture;
             lock (_lock)
             {
                 capture = _captureWanted;
@@ -124,7 +126,7 @@ internal sealed class Applier
             }
 
             _current.Clear();
-            capture?.Invoke(_machine.Capture(), _lastApplied);
+            capture?.Invoke(_machine.Capture(), _lastApplied, _membership);
         }
     }
 
@@ -156,6 +158,11 @@ internal sealed class Applier
         for (var i = 0; i < span.Length; i++)
         {
             _results[i] = _machine.Apply(span[i]);
+            if (span[i].Kind == EntryKind.Membership
+                && MembershipCodec.TryDecode(span[i].Payload, out var membership, out _))
+            {
+                _membership = membership; // A snapshot says who was a member at its last entry.
+            }
         }
 
         _lastApplied = span[^1].Id;
@@ -180,6 +187,7 @@ internal sealed class Applier
             Invariant.Holds(
                 _machine.Applied == snapshot.LastIncluded.Index, "A snapshot's body ends at the entry its header names.");
             _lastApplied = snapshot.LastIncluded;
+            _membership = snapshot.Membership;
             Report();
             Observer?.Restored(snapshot, _machine.StateHash);
             _proposals.SettleUnknown(_machine.Applied, _completions);

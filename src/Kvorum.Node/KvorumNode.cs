@@ -34,6 +34,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
     private readonly Replica _replica;
     private readonly FlightRecorder _recorder = new();
     private readonly PeerLedger _ledger;
+    private readonly AdminDesk _admin;
     private readonly IWorker _replicaWorker;
     private readonly IWorker _writerWorker;
     private readonly IWorker _applierWorker;
@@ -50,7 +51,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
 
     private KvorumNode(
         NodeOptions options, NodeRecovery recovery, ITransport transport, IExecutor executor, TimeProvider time, ulong seed,
-        ILogger logger)
+        ulong newIncarnation, ILogger logger)
     {
         _options = options;
         _recovery = recovery;
@@ -63,7 +64,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
 
         var machine = recovery.Machine;
         _readable = new ReadableEngine(machine.Engine);
-        var raftOptions = RaftOptionsOf(options, seed);
+        var raftOptions = RaftOptionsOf(options, seed, recovery.Directory.Identity.Incarnation);
         var applied = recovery.State.Snapshot?.LastIncluded ?? EntryId.Start;
         _raft = new RaftNode(raftOptions, recovery.State);
         _inbox = new ReplicaInbox(options.InboxMax, options.InboxBytesMax);
@@ -73,7 +74,8 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         _reads = new ReadDesk(_pendingReads, new Completions(executor, _readable), Metrics, seed >> 1);
         _compactor = new LogCompactor(
             options.SnapshotLogBytes, (long)(recovery.State.Snapshot?.Length ?? 0), recovery.State.Entries.Sum(Size));
-        _ledger = new PeerLedger(recovery.Directory, options.Voters, logger, Post);
+        _ledger = new PeerLedger(recovery.Directory, newIncarnation, logger, Post);
+        _admin = new AdminDesk(executor, seed >> 1);
         _board = new StatusBoard(options, _ledger, recovery);
 
         // Each worker's turn is guarded: what it throws ends the node, never just the turn.
@@ -87,7 +89,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
             Observer = options.Observer,
         };
         _applier = new Applier(
-            machine, applied, recovery.Snapshots, _pendingProposals, _pendingReads,
+            machine, applied, recovery.State.Membership, recovery.Snapshots, _pendingProposals, _pendingReads,
             new Completions(executor, _readable), time, Metrics, Post)
         {
             Observer = options.Observer,
@@ -129,7 +131,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         options.Validate();
         var logger = loggers.CreateLogger("Kvorum.Node");
         var recovery = NodeRecovery.Open(options, disk, newIncarnation, logger);
-        var node = new KvorumNode(options, recovery, transport, executor, time, seed, logger);
+        var node = new KvorumNode(options, recovery, transport, executor, time, seed, newIncarnation, logger);
         try
         {
             node.Start();
@@ -195,10 +197,13 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
 
     public Task<MemberChangePlan> ChangeMembersAsync(
         MemberChange change, bool isDryRun, TimeSpan timeout, CancellationToken cancel) =>
-        throw new NotImplementedException();
+        Ask(new PendingAdmin(change.ToRaft(), isDryRun, null, DeadlineTick(timeout)), cancel);
 
-    public Task TransferLeadershipAsync(ulong? to, TimeSpan timeout, CancellationToken cancel) =>
-        throw new NotImplementedException();
+    public Task TransferLeadershipAsync(ulong? to, TimeSpan timeout, CancellationToken cancel)
+    {
+        NodeId? target = to is { } node ? new NodeId(node) : null;
+        return Ask(new PendingAdmin(null, isDryRun: false, target, DeadlineTick(timeout)), cancel);
+    }
 
     /// <summary>Hands leadership over (at most <paramref name="handOverMax"/>), stops, closes files.</summary>
     public async Task StopAsync(TimeSpan handOverMax)
@@ -277,6 +282,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
             state.HardState.Term.Value, state.LogStart.ToString(), _raft.LastEntry.ToString(), state.Applied.Value);
         _options.Observer?.Started(_raft, _recovery.Machine, state);
         PrepareSegment();
+        _replica.FollowMembers();
         _board.Update(_raft, _applier.StateHash, _replica.Now);
         _isStarted = true;
         _transport.Start(Gate);
@@ -285,11 +291,12 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
 
     private static long Size(LogEntry entry) => EntryCodec.Size(entry);
 
-    private static RaftOptions RaftOptionsOf(NodeOptions options, ulong seed) => new()
+    private static RaftOptions RaftOptionsOf(NodeOptions options, ulong seed, ulong incarnation) => new()
     {
         Node = new NodeId(options.Node),
         Group = NodeRecovery.Group,
         Seed = seed,
+        Incarnation = incarnation,
         HeartbeatTicks = options.HeartbeatTicks,
         ElectionTicks = options.ElectionTicks,
         TrailingEntries = options.TrailingEntries,
@@ -313,6 +320,9 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         Reads = _reads,
         Compactor = _compactor,
         Ledger = _ledger,
+        Admin = _admin,
+        Transport = _transport,
+        Contacts = [.. _options.Initial.Where(member => member.Node != _options.Node).Select(member => member.ToRecord())],
         Clock = new TickClock(_time, _options.TickInterval),
         Sessions = new SessionClock((long)(_options.SessionIdleMax.TotalSeconds * _ticksPerSecond)),
         Recorder = _recorder,
@@ -354,6 +364,13 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
     {
         _applier.Install(snapshot);
         _applierWorker.Wake();
+    }
+
+    private Task<MemberChangePlan> Ask(PendingAdmin wish, CancellationToken cancel)
+    {
+        _inbox.Add(wish);
+        _replicaWorker.Wake();
+        return cancel.CanBeCanceled ? Cancellable(wish, cancel) : wish.Task;
     }
 
     private long DeadlineTick(TimeSpan timeout) => _replica.Now + 1 + Math.Max(1, timeout.Ticks / _options.TickInterval.Ticks);
@@ -484,9 +501,11 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
             _inbox.Drain(ref inputs, ref reads, out var proposals);
             _proposals.Add(proposals);
             _reads.Add(reads);
+            _admin.Add(_inbox.DrainAdmins());
             var stopped = new NodeStoppedException(reason);
             _proposals.FailAll(reason);
             _reads.FailAll(stopped);
+            _admin.FailAll(reason);
             _compactor.Stop(stopped);
         }
     }

@@ -43,7 +43,7 @@ internal static partial class Log
     [LoggerMessage(1009, LogLevel.Error,
         "This data directory (incarnation {Mine}) replaced an older one of this node (incarnation "
         + "{Known}, says {Peer}). The node does not vote and is not counted as a voter; it follows the log "
-        + "only. Remove it from the cluster and add it again to make it a voter.")]
+        + "only, until the leader has made it a learner and promotes it again.")]
     public static partial void SelfReplaced(ILogger logger, string mine, string known, string peer);
 
     [LoggerMessage(1010, LogLevel.Critical, "The replica stops: {Reason} The last inputs are in {File}.")]
@@ -70,8 +70,8 @@ internal static partial class Log
     [LoggerMessage(1020, LogLevel.Error,
         "The log ends at {Last}, but this node had acknowledged entries up to {Acknowledged}: its disk "
         + "lost durable entries, or an older copy of its directory was put back. The node no longer votes "
-        + "and is not counted as a voter; it follows the log only. Remove it from the cluster and add it "
-        + "again to make it a voter.")]
+        + "and is not counted as a voter; it follows the log only, until the leader has made it a learner and "
+        + "promotes it again.")]
     public static partial void TailLost(ILogger logger, ulong acknowledged, string last);
 
     [LoggerMessage(1021, LogLevel.Error,
@@ -85,4 +85,15 @@ internal static partial class Log
         + "readmitted it. The damaged files are in {Aside}.")]
     public static partial void LogDamaged(
         ILogger logger, string problem, string lost, string aside, string incarnation);
+
+    [LoggerMessage(1040, LogLevel.Information, "Members from entry {Index} on: voters {Members}.")]
+    public static partial void MembershipInForce(ILogger logger, ulong index, string members);
+
+    [LoggerMessage(1041, LogLevel.Information, "The membership of entry {Index} is committed: voters {Members}.")]
+    public static partial void MembershipCommitted(ILogger logger, ulong index, string members);
+
+    [LoggerMessage(1042, LogLevel.Warning,
+        "This node was removed from the cluster. It takes no more part; stop it. To come back it needs a new name "
+        + "and an empty data directory.")]
+    public static partial void Removed(ILogger logger);
 }

@@ -41,7 +41,11 @@ public enum MemberChangeKind
 /// <param name="Node">Whom it concerns; Add: the same as in <paramref name="New"/>.</param>
 /// <param name="New">Add, Replace, Update: the member with its addresses; else null.</param>
 /// <param name="StaysLearner">Add: never promoted by itself.</param>
-public sealed record MemberChange(MemberChangeKind Kind, ulong Node, MemberAddress? New, bool StaysLearner = false);
+public sealed record MemberChange(MemberChangeKind Kind, ulong Node, MemberAddress? New, bool StaysLearner = false)
+{
+    internal MembershipChange ToRaft() =>
+        new((MembershipChangeKind)Kind, new NodeId(Node), New?.ToRecord(), StaysLearner);
+}
 
 /// <summary>What a change would come to, or came to.</summary>
 /// <param name="Refusal">Null when allowed, else why not and what to do, for a person.</param>

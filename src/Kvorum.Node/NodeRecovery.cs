@@ -104,11 +104,18 @@ internal sealed class NodeRecovery : IDisposable
             }
         }
 
-        var membership = snapshot?.Membership ?? new Membership(options.Voters.Select(voter => new NodeId(voter)), []);
-        var replaced = identity.Peers.Where(peer => peer.IsReplaced).Select(peer => peer.Node).ToArray();
         return new RecoveredState(
-            log.HardState, logStart, snapshot, machine.Applied, membership, entries, identity.MayVote, replaced);
+            log.HardState, logStart, snapshot, machine.Applied, snapshot?.Membership ?? InitialOf(options), entries,
+            identity.MayVote, NonVoters: [])
+        {
+            Standings = [.. identity.Peers.Where(peer => peer.Incarnation != 0).Select(PeerLedger.StandingOf)],
+        };
     }
+
+    /// <summary>Who is a member before the log says anything.</summary>
+    private static Membership InitialOf(NodeOptions options) => options.IsJoining
+        ? Membership.Empty
+        : Membership.Initial(options.Initial.Select(member => member.ToRecord()));
 
     private static bool Holds(RecoveredLog log, EntryId id)
     {

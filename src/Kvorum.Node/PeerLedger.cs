@@ -5,12 +5,29 @@ using Microsoft.Extensions.Logging;
 namespace Kvorum.Node;
 
 /// <summary>
-/// Remembers durably which data directory (incarnation) each peer had when first met. A node that comes back with
-/// another one has forgotten its votes and must not count as a voter.
+/// Remembers durably which data directory (incarnation) each peer had when first met, or with which it was promoted. A
+/// node that comes back with another one has forgotten its votes and must not count as a voter.
 /// </summary>
-internal sealed class PeerLedger(DataDirectory directory, IReadOnlyList<ulong> voters, ILogger logger, Action<Input> post)
+/// <param name="newIncarnation">What this directory is called when it loses something; not used otherwise.</param>
+internal sealed class PeerLedger(
+    DataDirectory directory, ulong newIncarnation, ILogger logger, Action<Input> post)
 {
+    /// <summary>The most peers whose present directory is remembered: members, and strangers now and then.</summary>
+    public const int PresentMax = 4 * Membership.NodesMax;
+
     private readonly Lock _lock = new();
+    private readonly SortedDictionary<ulong, ulong> _present = [];
+    private Membership _membership = Membership.Empty;
+    private ulong[] _reachable = [];
+    private ulong _nextIncarnation = newIncarnation;
+    private volatile bool _hasLeader;
+
+    /// <summary>This node hears a leader: so it knows every member, and a stranger is none.</summary>
+    public bool HasLeader
+    {
+        get => _hasLeader;
+        set => _hasLeader = value;
+    }
 
     public NodeIdentity Identity
     {
@@ -23,6 +40,9 @@ internal sealed class PeerLedger(DataDirectory directory, IReadOnlyList<ulong> v
         }
     }
 
+    /// <summary>What a peer's entry says when it comes back with the directory we know.</summary>
+    public static Standing StandingOf(PeerIdentity known) => StandingOf(known, known.Incarnation);
+
     public PeerHello HelloTo(ulong peer)
     {
         var identity = Identity;
@@ -33,31 +53,59 @@ internal sealed class PeerLedger(DataDirectory directory, IReadOnlyList<ulong> v
     /// <returns>Null to let the peer in, else why not.</returns>
     public string? Judge(in PeerHello hello)
     {
-        var reason = Refusal(hello);
-        if (reason is not null)
-        {
-            Log.PeerRefused(logger, hello.Node.ToString("x", null), reason);
-            return reason;
-        }
-
         lock (_lock)
         {
+            if (Refusal(hello) is { } reason)
+            {
+                Log.PeerRefused(logger, hello.Node.ToString("x", null), reason);
+                return reason;
+            }
+
             Remember(hello);
             LearnAboutMyself(hello);
+            return null;
         }
-
-        return null;
     }
 
-    /// <summary>This directory lost entries it had acknowledged: durably, it votes no more.</summary>
+    /// <summary>Who is a member now, and with whom else this node talks.</summary>
+    public void SetMembership(Membership membership, IReadOnlyList<MemberRecord> reachable)
+    {
+        lock (_lock)
+        {
+            _membership = membership;
+            _reachable = [.. reachable.Select(member => member.Node.Value)];
+            foreach (var node in _present.Keys.Where(node => !_reachable.Contains(node)).ToArray())
+            {
+                _present.Remove(node);
+            }
+
+            var peers = directory.Identity.Peers.Where(peer => !membership.WasRemoved(peer.Node)).ToArray();
+            if (peers.Length != directory.Identity.Peers.Count)
+            {
+                directory.Save(directory.Identity with { Peers = peers });
+            }
+
+            foreach (var (node, incarnation) in _present.ToArray())
+            {
+                Note(node, incarnation);
+            }
+        }
+    }
+
+    /// <summary>
+    /// This directory lost entries it had acknowledged: durably, it votes no more, and begins anew as another one.
+    /// </summary>
     public void GiveUpVote()
     {
         lock (_lock)
         {
-            if (directory.Identity.MayVote)
+            if (_nextIncarnation == directory.Identity.Incarnation)
             {
-                directory.Save(directory.Identity with { MayVote = false });
+                _nextIncarnation++; // The directory is as old as this process.
             }
+
+            directory.GiveUpVote(_nextIncarnation++);
+            post(new Standing(directory.Identity.Node, MayVote: false, directory.Identity.Incarnation));
         }
     }
 
@@ -67,17 +115,26 @@ internal sealed class PeerLedger(DataDirectory directory, IReadOnlyList<ulong> v
         lock (_lock)
         {
             var identity = directory.Identity;
-            if (Known(identity, peer.Value) is { IsReplaced: false } known)
+            var known = Known(identity, peer.Value);
+            var incarnation = _present.TryGetValue(peer.Value, out var present) ? present : known?.Incarnation ?? 0;
+            if (known is not { IsReplaced: true } || known.Value.Incarnation != incarnation)
             {
-                Save(identity, known with { IsReplaced = true });
+                Save(identity, new PeerIdentity(peer, incarnation, IsReplaced: true));
                 Log.PeerTailLost(logger, peer.ToString());
             }
         }
     }
 
+    private static Standing StandingOf(PeerIdentity known, ulong present)
+    {
+        var isKnown = known.Incarnation == present;
+        return new Standing(
+            known.Node, MayVote: isKnown && !known.IsReplaced, present, IsVoid: isKnown && known.IsReplaced);
+    }
+
     private string? Refusal(in PeerHello hello)
     {
-        var me = Identity;
+        var me = directory.Identity;
         if (hello.ClusterId != me.ClusterId)
         {
             return $"wrong cluster: expected {me.ClusterId:x}, found {hello.ClusterId:x}.";
@@ -93,46 +150,74 @@ internal sealed class PeerLedger(DataDirectory directory, IReadOnlyList<ulong> v
             return $"it claims to be node {me.Node}, which is this node: two nodes share one name.";
         }
 
-        return voters.Contains(hello.Node) ? null : $"node {hello.Node:x} is not a member of this cluster.";
+        if (_reachable.Contains(hello.Node))
+        {
+            return null;
+        }
+
+        if (_membership.WasRemoved(new NodeId(hello.Node)))
+        {
+            return $"node {hello.Node:x} was removed from this cluster: use a new name.";
+        }
+
+        // Who hears no leader may have been away while the cluster grew: the stranger may be the leader.
+        return _hasLeader ? $"node {hello.Node:x} is not a member of this cluster." : null;
     }
 
     private void Remember(in PeerHello hello)
     {
-        var identity = directory.Identity;
-        var known = Known(identity, hello.Node);
-        if (known is null or { Incarnation: 0 })
+        if (_present.Count < PresentMax || _present.ContainsKey(hello.Node))
         {
-            Save(identity, new PeerIdentity(new NodeId(hello.Node), hello.Incarnation, IsReplaced: false));
+            _present[hello.Node] = hello.Incarnation;
         }
-        else if (known.Value.Incarnation != hello.Incarnation)
-        {
-            if (!known.Value.IsReplaced)
-            {
-                // The first incarnation stays on record: whatever comes later lost what that one promised.
-                Save(identity, known.Value with { IsReplaced = true });
-                Log.PeerReplaced(
-                    logger, hello.Node.ToString("x", null), hello.Incarnation.ToString("x", null),
-                    known.Value.Incarnation.ToString("x", null));
-            }
 
-            // Said at each handshake: the directory may have been replaced once more.
-            post(new Standing(new NodeId(hello.Node), MayVote: false));
+        Note(hello.Node, hello.Incarnation);
+    }
+
+    /// <summary>A peer has this directory now: what that means for its vote, durably before anything it says counts.</summary>
+    private void Note(ulong node, ulong incarnation)
+    {
+        var identity = directory.Identity;
+        var record = _membership.Find(new NodeId(node));
+        var before = Known(identity, node) ?? new PeerIdentity(new NodeId(node), 0, IsReplaced: false);
+        var known = before;
+        if (known.Incarnation == 0 || NodeMutants.AmnesiacVotes
+            || (record is { Incarnation: not 0 } && record.Incarnation == incarnation && known.Incarnation != incarnation))
+        {
+            // First met, or promoted with this directory: from now on this one counts, and no other.
+            known = new PeerIdentity(known.Node, incarnation, IsReplaced: false);
         }
+        else if (known.Incarnation != incarnation && !known.IsReplaced && record is not { Incarnation: not 0 })
+        {
+            // The first incarnation stays on record: whatever comes later lost what that one promised.
+            known = known with { IsReplaced = true };
+            Log.PeerReplaced(
+                logger, node.ToString("x", null), incarnation.ToString("x", null), known.Incarnation.ToString("x", null));
+        }
+
+        if (known != before && record is not null)
+        {
+            Save(identity, known);
+        }
+
+        post(StandingOf(known, incarnation));
     }
 
     private void LearnAboutMyself(in PeerHello hello)
     {
         var identity = directory.Identity;
-        if (hello.RememberedIncarnation == 0 || hello.RememberedIncarnation == identity.Incarnation || !identity.MayVote)
+        if (hello.RememberedIncarnation == 0 || hello.RememberedIncarnation == identity.Incarnation
+            || !identity.MayVote || NodeMutants.AmnesiacVotes)
         {
             return;
         }
 
+        // Where the membership names this directory's incarnation, the core goes by that: the peer lags behind.
         directory.Save(identity with { MayVote = false });
         Log.SelfReplaced(
             logger, identity.Incarnation.ToString("x", null), hello.RememberedIncarnation.ToString("x", null),
             hello.Node.ToString("x", null));
-        post(new Standing(identity.Node, MayVote: false));
+        post(new Standing(identity.Node, MayVote: false, identity.Incarnation));
     }
 
     private void Save(NodeIdentity identity, PeerIdentity peer)

@@ -1,4 +1,5 @@
 using Kvorum.Kv;
+using Kvorum.Raft;
 
 namespace Kvorum.Node;
 
@@ -38,6 +39,42 @@ internal sealed class PendingRead(RangeQuery query, long deadlineTick) : TaskCom
     public RangeQuery Query { get; } = query;
 
     public long DeadlineTick { get; } = deadlineTick;
+}
+
+/// <summary>A caller that waits for a change of the members or of the leader.</summary>
+/// <param name="change">Null: leadership is to be handed over.</param>
+/// <param name="to">To whom; null for the most advanced voter.</param>
+internal sealed class PendingAdmin(MembershipChange? change, bool isDryRun, NodeId? to, long deadlineTick)
+    : TaskCompletionSource<MemberChangePlan>
+{
+    public MembershipChange? Change { get; } = change;
+
+    public bool IsDryRun { get; } = isDryRun;
+
+    public NodeId? To { get; } = to;
+
+    public long DeadlineTick { get; } = deadlineTick;
+
+    /// <summary>The request under way; 0 before it is asked and after it was answered.</summary>
+    public ulong RequestId { get; set; }
+
+    /// <summary>The leader that was asked last.</summary>
+    public NodeId? AskedOf { get; set; }
+
+    /// <summary>The first entry of the change, once it is appended.</summary>
+    public EntryId? Entry { get; set; }
+
+    /// <summary>Handing over was accepted by this leader.</summary>
+    public NodeId? HandedOverBy { get; set; }
+
+    /// <summary>Not asked again before this tick.</summary>
+    public long NotBefore { get; set; }
+
+    /// <summary>Why it was not granted yet.</summary>
+    public string? LastReason { get; set; }
+
+    /// <summary>What the change comes to as far as this node knows.</summary>
+    public MemberChangePlan? Plan { get; set; }
 }
 
 /// <summary>Commands that travel together, encoded once; slices of shared chunks.</summary>

@@ -23,6 +23,9 @@ internal sealed class Replica
     private readonly ReadDesk _reads;
     private readonly LogCompactor _compactor;
     private readonly PeerLedger _ledger;
+    private readonly AdminDesk _admin;
+    private readonly ITransport _transport;
+    private readonly IReadOnlyList<MemberRecord> _contacts;
     private readonly TickClock _clock;
     private readonly SessionClock _sessions;
     private readonly FlightRecorder _recorder;
@@ -31,6 +34,7 @@ internal sealed class Replica
     private readonly ReplicaObserver? _observer;
     private List<Input> _inputs = [];
     private List<PendingRead> _newReads = [];
+    private IReadOnlyList<MemberRecord>? _reachable;
     private long _now;
 
     public Replica(ReplicaParts parts)
@@ -48,6 +52,9 @@ internal sealed class Replica
         _reads = parts.Reads;
         _compactor = parts.Compactor;
         _ledger = parts.Ledger;
+        _admin = parts.Admin;
+        _transport = parts.Transport;
+        _contacts = parts.Contacts;
         _clock = parts.Clock;
         _sessions = parts.Sessions;
         _recorder = parts.Recorder;
@@ -80,10 +87,33 @@ internal sealed class Replica
 
         _proposals.Add(proposals);
         _reads.Add(_newReads);
+        _admin.Add(_inbox.DrainAdmins());
         SubmitProposals();
         SubmitReads();
+        while (_admin.Next(_raft, _now) is { } wish)
+        {
+            Step(wish);
+        }
+
+        _admin.Check(_raft);
+        FollowMembers();
         _inbox.HoldReads(_reads.Count);
         return ticks > 0 || role != _raft.Role || leader != _raft.Leader;
+    }
+
+    /// <summary>Lets the transport and the ledger know whom to talk to, when that changed.</summary>
+    public void FollowMembers()
+    {
+        if (!ReferenceEquals(_reachable, _raft.Reachable))
+        {
+            _reachable = _raft.Reachable;
+            MemberRecord[] peers = _raft.Membership.Members.Count > 0 ? [.. _reachable]
+                : [.. _reachable, .. _contacts.Where(contact => _reachable.All(peer => peer.Node != contact.Node))];
+            _ledger.SetMembership(_raft.Membership, peers);
+            _transport.SetPeers([.. peers.Select(MemberAddress.Of)]);
+        }
+
+        _ledger.HasLeader = _raft.Leader is not null;
     }
 
     private void OnTick()
@@ -92,6 +122,7 @@ internal sealed class Replica
         Step(Tick.Instance);
         _proposals.Expire(_now);
         _reads.Expire(_now);
+        _admin.Expire(_now);
         if (_sessions.Tick(_now, _raft.Role is Role.Leader, _applier.StateHash) is { } expire)
         {
             _proposals.Add(expire);
@@ -154,6 +185,11 @@ internal sealed class Replica
             _reads.OnOutcome(effects.Reads[i]);
         }
 
+        for (var i = 0; i < effects.Admin.Count; i++)
+        {
+            _admin.OnOutcome(effects.Admin[i], _now);
+        }
+
         RunFileWork(effects);
         for (var i = 0; i < effects.Events.Count; i++)
         {
@@ -210,9 +246,9 @@ internal sealed class Replica
     }
 
     /// <summary>Begins a snapshot of what is published. Applier's thread.</summary>
-    private void TakeSnapshot(KvCapture capture, EntryId lastIncluded)
+    private void TakeSnapshot(KvCapture capture, EntryId lastIncluded, Membership membership)
     {
-        _snapshots.Take(capture, lastIncluded, _raft.Membership);
+        _snapshots.Take(capture, lastIncluded, membership);
         _snapshotWorker.Wake();
     }
 
@@ -230,6 +266,7 @@ internal sealed class Replica
             case LeaderChanged changed:
                 _metrics.LeaderChanges++;
                 _proposals.OnLeaderChanged();
+                _admin.OnLeaderChanged(changed.Leader);
                 Log.LeaderChanged(_logger, changed.Leader?.ToString() ?? "none", changed.Term.Value);
                 break;
             case RoleChanged changed: Log.RoleChanged(_logger, changed.Role, changed.Term.Value); break;
@@ -241,10 +278,19 @@ internal sealed class Replica
             case TailLost lost:
                 Log.TailLost(_logger, lost.Acknowledged.Value, lost.Last.ToString());
                 _ledger.GiveUpVote();
+                _reachable = null; // The peers must see the new incarnation.
+                _transport.SetPeers([]);
                 break;
             case PeerTailLost lost:
                 _ledger.DistrustVotes(lost.Peer);
                 break;
+            case MembershipChanged changed:
+                Log.MembershipInForce(_logger, changed.Index.Value, changed.Membership.ToString());
+                break;
+            case MembershipCommitted committed:
+                Log.MembershipCommitted(_logger, committed.Index.Value, committed.Membership.ToString());
+                break;
+            case RemovedFromCluster: Log.Removed(_logger); break;
             case SnapshotTransfer transfer:
                 Log.SnapshotTransfer(
                     _logger, transfer.IsSending ? "to" : "from", transfer.Peer.ToString(),

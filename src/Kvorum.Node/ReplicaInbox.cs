@@ -16,8 +16,10 @@ internal sealed class ReplicaInbox(int callersMax, long bytesMax)
     private const int ChunkBytes = 64 * 1024;
 
     private readonly Lock _lock = new();
+    private readonly List<PendingAdmin> _noAdmins = [];
     private List<Input> _inputs = [];
     private List<PendingRead> _reads = [];
+    private List<PendingAdmin> _admins = [];
     private ProposalBatch _proposals = new();
     private byte[] _chunk = new byte[ChunkBytes];
     private int _chunkUsed;
@@ -91,6 +93,37 @@ internal sealed class ReplicaInbox(int callersMax, long bytesMax)
             }
 
             _reads.Add(read);
+        }
+    }
+
+    /// <summary>Queues a wish to change the members or the leader.</summary>
+    public void Add(PendingAdmin wish)
+    {
+        lock (_lock)
+        {
+            ThrowIfClosed();
+            if (_admins.Count >= AdminDesk.WishesMax)
+            {
+                throw new OverloadedException("the queue of changes");
+            }
+
+            _admins.Add(wish);
+        }
+    }
+
+    /// <summary>Takes the wishes that wait.</summary>
+    public List<PendingAdmin> DrainAdmins()
+    {
+        lock (_lock)
+        {
+            if (_admins.Count == 0)
+            {
+                return _noAdmins;
+            }
+
+            var admins = _admins;
+            _admins = [];
+            return admins;
         }
     }
 

@@ -32,6 +32,13 @@ internal sealed class ReplicaParts
 
     public required PeerLedger Ledger { get; init; }
 
+    public required AdminDesk Admin { get; init; }
+
+    public required ITransport Transport { get; init; }
+
+    /// <summary>Whom a joining node talks to before it knows a member.</summary>
+    public required IReadOnlyList<MemberRecord> Contacts { get; init; }
+
     public required TickClock Clock { get; init; }
 
     public required SessionClock Sessions { get; init; }

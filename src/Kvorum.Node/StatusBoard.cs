@@ -11,8 +11,7 @@ internal sealed class StatusBoard
     private readonly NodeOptions _options;
     private readonly PeerLedger _ledger;
     private readonly NodeRecovery _recovery;
-    private readonly bool[] _isConnected;
-    private readonly ulong[] _nodes;
+    private readonly HashSet<ulong> _connected = [];
     private readonly List<(Func<NodeStatus, bool> Condition, TaskCompletionSource Done)> _waiters = [];
     private NodeStatus _current;
     private long _lastQuorumTick;
@@ -22,8 +21,6 @@ internal sealed class StatusBoard
         _options = options;
         _ledger = ledger;
         _recovery = recovery;
-        _nodes = [.. options.Voters.Order()];
-        _isConnected = new bool[_nodes.Length];
         _current = Empty();
     }
 
@@ -31,10 +28,9 @@ internal sealed class StatusBoard
 
     public void OnConnection(ulong peer, bool isUp)
     {
-        var at = Array.BinarySearch(_nodes, peer);
-        if (at >= 0)
+        lock (_lock)
         {
-            Volatile.Write(ref _isConnected[at], isUp);
+            _ = isUp ? _connected.Add(peer) : _connected.Remove(peer);
         }
     }
 
@@ -65,7 +61,10 @@ internal sealed class StatusBoard
             StateHash = state.Hash,
             StateHashIndex = state.Index.Value,
             HasQuorum = raft.Leader is not null,
-            MayVote = _ledger.Identity.MayVote,
+            MayVote = raft.MayVote,
+            IsRemoved = raft.IsRemoved,
+            IsJoint = raft.Membership.IsJoint,
+            Incarnation = _ledger.Identity.Incarnation,
             Members = Members(raft),
         };
         Publish(status);
@@ -114,42 +113,52 @@ internal sealed class StatusBoard
 
     private MemberStatus[] Members(RaftNode raft)
     {
-        var identity = _ledger.Identity;
+        var membership = raft.Membership;
         var peers = raft.Peers;
-        var members = new MemberStatus[_nodes.Length];
-        for (var i = 0; i < _nodes.Length; i++)
+        var members = new MemberStatus[membership.Members.Count];
+        for (var i = 0; i < members.Length; i++)
         {
-            var node = new NodeId(_nodes[i]);
-            var isVoter = raft.Membership.IsVoter(node);
-            if (_nodes[i] == _options.Node)
+            var record = membership.Members[i];
+            members[i] = record.Node == raft.Node ? Myself(raft, record) : Peer(raft, record, peers);
+            members[i] = members[i] with
             {
-                var last = raft.Role is Role.Leader ? raft.LastEntry.Index : LogIndex.Zero;
-                var next = raft.Role is Role.Leader ? last.Next : LogIndex.Zero;
-                members[i] = new MemberStatus(_nodes[i], isVoter, true, identity.MayVote, last.Value, next.Value, "");
-                continue;
-            }
-
-            var isReplaced = false;
-            foreach (var known in identity.Peers)
-            {
-                isReplaced |= known.Node == node && known.IsReplaced;
-            }
-
-            PeerStatus progress = default;
-            for (var j = 0; j < peers.Count; j++)
-            {
-                if (peers[j].Node == node)
-                {
-                    progress = peers[j];
-                }
-            }
-
-            members[i] = new MemberStatus(
-                _nodes[i], isVoter, Volatile.Read(ref _isConnected[i]), !isReplaced, progress.Match.Value,
-                progress.Next.Value, progress.State ?? "");
+                Address = record.Name.Length + record.PeerUrl.Length > 0 ? MemberAddress.Of(record) : null,
+                IsJoining = record.JoinsByItself && membership.IsLearner(record.Node),
+                IsLeaving = membership.IsVoter(record.Node) && !membership.Voters.Contains(record.Node),
+            };
         }
 
         return members;
+    }
+
+    private static MemberStatus Myself(RaftNode raft, MemberRecord record)
+    {
+        var last = raft.Role is Role.Leader ? raft.LastEntry.Index : LogIndex.Zero;
+        var next = raft.Role is Role.Leader ? last.Next : LogIndex.Zero;
+        var isVoter = raft.Membership.IsVoter(record.Node);
+        return new MemberStatus(record.Node.Value, isVoter, true, raft.MayVote, last.Value, next.Value, "");
+    }
+
+    private MemberStatus Peer(RaftNode raft, MemberRecord record, IReadOnlyList<PeerStatus> peers)
+    {
+        PeerStatus progress = default;
+        for (var i = 0; i < peers.Count; i++)
+        {
+            if (peers[i].Node == record.Node)
+            {
+                progress = peers[i];
+            }
+        }
+
+        bool isConnected;
+        lock (_lock)
+        {
+            isConnected = _connected.Contains(record.Node.Value);
+        }
+
+        return new MemberStatus(
+            record.Node.Value, raft.Membership.IsVoter(record.Node), isConnected, raft.MayVoteOf(record.Node),
+            progress.Match.Value, progress.Next.Value, progress.State ?? "");
     }
 
     private NodeStatus Empty() => new()

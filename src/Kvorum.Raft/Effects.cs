@@ -10,6 +10,7 @@ public sealed class Effects
     private readonly List<LogEntry> _apply = [];
     private readonly List<ForwardOutcome> _forwarded = [];
     private readonly List<ReadOutcome> _reads = [];
+    private readonly List<AdminOutcome> _admin = [];
     private readonly List<FetchEntries> _fetches = [];
     private readonly List<ReadChunk> _chunkReads = [];
     private readonly List<WriteChunk> _chunkWrites = [];
@@ -57,6 +58,11 @@ public sealed class Effects
     /// <summary>What became of <see cref="ReadBarrier"/> inputs.</summary>
     public IReadOnlyList<ReadOutcome> Reads => Current(_reads);
 
+    /// <summary>
+    /// What became of <see cref="ChangeMembers"/> and <see cref="TransferLeadership"/> inputs.
+    /// </summary>
+    public IReadOnlyList<AdminOutcome> Admin => Current(_admin);
+
     /// <summary>Old entries a lagging peer needs and memory no longer has; answered by <see cref="Fetched"/>.</summary>
     public IReadOnlyList<FetchEntries> Fetches => Current(_fetches);
 
@@ -83,6 +89,8 @@ public sealed class Effects
     internal void AddForwarded(ForwardOutcome outcome) => _forwarded.Add(outcome);
 
     internal void AddRead(ReadOutcome outcome) => _reads.Add(outcome);
+
+    internal void AddAdmin(AdminOutcome outcome) => _admin.Add(outcome);
 
     internal void AddFetch(FetchEntries fetch) => _fetches.Add(fetch);
 
@@ -123,6 +131,7 @@ public sealed class Effects
         _apply.Clear();
         _forwarded.Clear();
         _reads.Clear();
+        _admin.Clear();
         _fetches.Clear();
         _chunkReads.Clear();
         _chunkWrites.Clear();
@@ -173,6 +182,27 @@ public readonly record struct ForwardOutcome(ulong RequestId, bool Accepted, Ent
 /// <param name="Accepted">True: read once applied up to <paramref name="Index"/>. False: no leader confirmed it; ask
 /// again.</param>
 public readonly record struct ReadOutcome(ulong RequestId, bool Accepted, LogIndex Index);
+
+/// <summary>What a request to change the membership or the leader came to. Stable numbers: they are on the wire.</summary>
+public enum AdminResult : byte
+{
+    /// <summary>The leader does it.</summary>
+    Accepted = 1,
+
+    /// <summary>It is not allowed; nothing happened.</summary>
+    Refused = 2,
+
+    /// <summary>Not now; nothing happened. A little later it may be granted.</summary>
+    Busy = 3,
+
+    /// <summary>No leader is known, or whoever was asked leads no more; nothing happened.</summary>
+    NoLeader = 4,
+}
+
+/// <summary>What became of a request to change the membership or the leader.</summary>
+/// <param name="Entry">Accepted change: its first entry, not committed yet.</param>
+/// <param name="Reason">Refused or busy: why, for a person.</param>
+public readonly record struct AdminOutcome(ulong RequestId, AdminResult Result, EntryId Entry, string Reason);
 
 /// <summary>
 /// Read entries from <paramref name="From"/> on, up to <paramref name="BytesMax"/> bytes but at least one.

@@ -67,9 +67,26 @@ public sealed record ConnectionMade(NodeId Peer) : Input;
 /// node itself,
 /// which then neither votes nor campaigns.
 /// </summary>
-public sealed record Standing(NodeId Peer, bool MayVote) : Input;
+/// <param name="MayVote">Decides while the membership names no incarnation of the peer.</param>
+/// <param name="Incarnation">
+/// The peer's present directory; where the membership names one, only that one counts. 0: not known.
+/// </param>
+/// <param name="IsVoid">
+/// This very directory lost what it had acknowledged: it does not count even where the membership names it.
+/// </param>
+public sealed record Standing(NodeId Peer, bool MayVote, ulong Incarnation = 0, bool IsVoid = false) : Input;
 
 /// <summary>
-/// Hand leadership to the most advanced peer (thesis §3.10); ignored when this replica does not lead.
+/// Hand leadership over (thesis §3.10); answered by <see cref="Effects.Admin"/> now or, when the leader is asked, later.
 /// </summary>
-public sealed record TransferLeadership : Input;
+/// <param name="To">A voter; null for the most advanced one.</param>
+/// <param name="RequestId">Names the answer; 0: a replica that does not lead asks nobody.</param>
+public sealed record TransferLeadership(NodeId? To = null, ulong RequestId = 0) : Input;
+
+/// <summary>
+/// Change the membership; answered by <see cref="Effects.Admin"/> now or, when the leader is asked, later. Accepted
+/// means appended, not committed.
+/// </summary>
+/// <param name="IsDryRun">Only whether the leader would do it.</param>
+/// <param name="RequestId">Names the answer; rises, never 0.</param>
+public sealed record ChangeMembers(MembershipChange Change, bool IsDryRun, ulong RequestId) : Input;

@@ -24,8 +24,10 @@ public abstract record Message(GroupId Group, NodeId From, NodeId To, Term Term)
 /// <param name="IsTransfer">
 /// A leader asked for this campaign (thesis §3.10): do not refuse it because a leader is heard.
 /// </param>
+/// <param name="Incarnation">The directory by which the candidate's membership names it; 0 for none.</param>
 public sealed record RequestVote(
-    GroupId Group, NodeId From, NodeId To, Term Term, EntryId LastEntry, bool IsPreVote, NodeId? LostLeader, bool IsTransfer)
+    GroupId Group, NodeId From, NodeId To, Term Term, EntryId LastEntry, bool IsPreVote, NodeId? LostLeader, bool IsTransfer,
+    ulong Incarnation = 0)
     : Message(Group, From, To, Term)
 {
     public override bool IsFromTheFuture => IsPreVote;
@@ -138,3 +140,30 @@ public sealed record ReadIndexReply(
 
 /// <summary>Leader → follower: campaign at once, I hand over leadership (thesis §3.10).</summary>
 public sealed record TimeoutNow(GroupId Group, NodeId From, NodeId To, Term Term) : Message(Group, From, To, Term);
+
+/// <summary>
+/// Leader → a node that does not answer, or was removed: who is a member and where. It changes no membership; the
+/// receiver learns whom to answer, or that it was removed.
+/// </summary>
+/// <param name="Index">Where in the log <paramref name="Membership"/> stands; it is committed.</param>
+public sealed record MembershipNotice(
+    GroupId Group, NodeId From, NodeId To, Term Term, LogIndex Index, Membership Membership)
+    : Message(Group, From, To, Term);
+
+/// <summary>Follower → leader: change the membership for my operator.</summary>
+public sealed record ChangeRequest(
+    GroupId Group, NodeId From, NodeId To, Term Term, ulong RequestId, bool IsDryRun, MembershipChange Change)
+    : Message(Group, From, To, Term);
+
+/// <summary>Follower → leader: hand leadership over for my operator.</summary>
+/// <param name="Target">Null: the most advanced voter.</param>
+public sealed record TransferRequest(
+    GroupId Group, NodeId From, NodeId To, Term Term, ulong RequestId, NodeId? Target)
+    : Message(Group, From, To, Term);
+
+/// <summary>Leader → follower: what became of a <see cref="ChangeRequest"/> or <see cref="TransferRequest"/>.</summary>
+/// <param name="Entry">Accepted change: its first entry, not committed yet.</param>
+/// <param name="Reason">Refused or busy: why, for a person.</param>
+public sealed record AdminReply(
+    GroupId Group, NodeId From, NodeId To, Term Term, ulong RequestId, AdminResult Result, EntryId Entry, string Reason)
+    : Message(Group, From, To, Term);

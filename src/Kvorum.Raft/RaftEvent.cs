@@ -29,3 +29,13 @@ public sealed record PeerTailLost(NodeId Peer) : RaftEvent;
 
 /// <summary>A snapshot transfer to or from a peer began, or ended.</summary>
 public sealed record SnapshotTransfer(NodeId Peer, EntryId LastIncluded, bool IsSending, bool IsDone) : RaftEvent;
+
+/// <summary>Another membership is in force, committed or not.</summary>
+/// <param name="Index">Where in the log it stands.</param>
+public sealed record MembershipChanged(LogIndex Index, Membership Membership) : RaftEvent;
+
+/// <summary>A membership is known to be committed.</summary>
+public sealed record MembershipCommitted(LogIndex Index, Membership Membership) : RaftEvent;
+
+/// <summary>The leader says that this node was removed from the cluster.</summary>
+public sealed record RemovedFromCluster : RaftEvent;

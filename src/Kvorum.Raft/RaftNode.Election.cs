@@ -28,7 +28,11 @@ public sealed partial class RaftNode
     private int _hurriedTicks;
     private int _hurriedAttempts;
 
-    private bool CanCampaign => _mayVote && _membership.IsVoter(_options.Node) && _installing is null;
+    private bool CanCampaign =>
+        _mayVote && _membership.IsVoter(_options.Node) && !_membership.IsLearnerNext(_options.Node) && !IsRemoved
+        && _installing is null;
+
+    private bool IsLoneVoter => _membership is { IsJoint: false, Voters.Length: 1 };
 
     private void OnTick()
     {
@@ -88,7 +92,7 @@ public sealed partial class RaftNode
         _electionElapsed = 0;
 
         // A lone voter has nobody to collide with.
-        _electionTimeout = _membership.Voters.Length == 1
+        _electionTimeout = IsLoneVoter
             ? 1
             : _chance.Between(_options.ElectionTicks, (2 * _options.ElectionTicks) - 1);
     }
@@ -100,7 +104,7 @@ public sealed partial class RaftNode
     private void StartElectionTimer()
     {
         ResetElectionTimer();
-        if (_membership.Voters.Length > 1)
+        if (!IsLoneVoter)
         {
             var earliest = Math.Min(2 * _options.HeartbeatTicks, _options.ElectionTicks);
             _electionTimeout = _chance.Between(earliest, _options.ElectionTicks);
@@ -163,13 +167,14 @@ public sealed partial class RaftNode
     {
         foreach (var peer in _peers)
         {
-            if (!peer.Counts)
+            if (!peer.Counts && !RaftMutants.LearnerCounts)
             {
                 continue;
             }
 
             var request = new RequestVote(
-                _options.Group, _options.Node, peer.Node, term, _log.Last, isPreVote, isPreVote ? _hurriedFrom : null, isTransfer);
+                _options.Group, _options.Node, peer.Node, term, _log.Last, isPreVote, isPreVote ? _hurriedFrom : null, isTransfer,
+                _membership.Find(_options.Node)?.Incarnation ?? 0);
             if (isPreVote)
             {
                 _effects.AddSend(request);
@@ -181,7 +186,7 @@ public sealed partial class RaftNode
         }
     }
 
-    private void OnRequestVote(RequestVote request, Peer candidate)
+    private void OnRequestVote(RequestVote request)
     {
         if (request.From == _leader && request.Term >= _term)
         {
@@ -200,11 +205,11 @@ public sealed partial class RaftNode
         }
         else if (request.IsPreVote)
         {
-            OnPreVote(request, candidate);
+            OnPreVote(request);
         }
         else
         {
-            OnVote(request, candidate);
+            OnVote(request);
         }
     }
 
@@ -221,10 +226,10 @@ public sealed partial class RaftNode
         return !isLost && _electionElapsed < _options.ElectionTicks;
     }
 
-    private void OnPreVote(RequestVote request, Peer candidate)
+    private void OnPreVote(RequestVote request)
     {
         var isOpen = request.Term > _term || (request.Term == _term && (_votedFor is null || _votedFor == request.From));
-        if (!isOpen || !CanVoteFor(request, candidate) || WinsTieAgainst(request))
+        if (!isOpen || !CanVoteFor(request) || WinsTieAgainst(request))
         {
             Refuse(request);
             return;
@@ -254,7 +259,7 @@ public sealed partial class RaftNode
             ? _options.Node.CompareTo(request.From) > 0
             : _log.Last.IsAtLeastAsUpToDateAs(request.LastEntry));
 
-    private void OnVote(RequestVote request, Peer candidate)
+    private void OnVote(RequestVote request)
     {
         if (request.Term > _term)
         {
@@ -262,7 +267,7 @@ public sealed partial class RaftNode
         }
 
         var isFree = _votedFor == request.From || (_votedFor is null && _leader is null);
-        if (request.Term < _term || !isFree || !CanVoteFor(request, candidate))
+        if (request.Term < _term || !isFree || !CanVoteFor(request))
         {
             Refuse(request);
             return;
@@ -278,9 +283,25 @@ public sealed partial class RaftNode
         _effects.AddSendAfterSync(new VoteReply(_options.Group, _options.Node, request.From, _term, IsPreVote: false, Granted: true));
     }
 
-    private bool CanVoteFor(RequestVote request, Peer candidate) =>
-        _mayVote && _membership.IsVoter(_options.Node) && candidate.Counts
+    /// <summary>
+    /// Whether it is a member, or this node a voter, is not asked: the candidate's membership may be the newer one
+    /// (thesis §4.1), and it asks only who counts in it.
+    /// </summary>
+    private bool CanVoteFor(RequestVote request) =>
+        _mayVote && IsTrusted(request)
         && (RaftMutants.VoteWithoutLogCheck || request.LastEntry.IsAtLeastAsUpToDateAs(_log.Last));
+
+    /// <summary>
+    /// A candidate whose directory was replaced may miss what it had acknowledged, so its log proves nothing, unless its
+    /// own membership names its present directory: then it was demoted and promoted since, and knows it.
+    /// </summary>
+    private bool IsTrusted(RequestVote request)
+    {
+        var standing = FindStanding(request.From);
+        var isReadmitted = request.Incarnation != 0
+            && standing is { IsVoid: false } known && known.Incarnation == request.Incarnation;
+        return isReadmitted || (FindPeer(request.From) is { } peer ? peer.MayVote : standing is not { MayVote: false });
+    }
 
     /// <summary>
     /// A refusal carries the own term. A real one promises by it, so it waits for the disk like a vote.
@@ -335,18 +356,28 @@ public sealed partial class RaftNode
 
     private void Count()
     {
-        var granted = _ownVoteCounts ? 1 : 0;
-        var refused = 0;
+        var incoming = new VoteCount(_membership.Voters.Length, 0, 0);
+        var outgoing = new VoteCount(_membership.OutgoingVoters.Length, 0, 0);
+        Note(_membership.IsIncoming(_options.Node), _membership.IsOutgoing(_options.Node), _ownVoteCounts, isRefused: false);
         for (var i = 0; i < _peers.Length; i++)
         {
-            if (_peers[i].Counts)
+            var peer = _peers[i];
+            if (peer.Counts || RaftMutants.LearnerCounts)
             {
-                granted += (int)((_granted >> i) & 1);
-                refused += (int)((_refused >> i) & 1);
+                Note(
+                    peer.IsIncoming || RaftMutants.LearnerCounts, peer.IsOutgoing,
+                    ((_granted >> i) & 1) != 0, ((_refused >> i) & 1) != 0);
             }
         }
 
-        switch (Majority.Result(_membership.Voters.Length, granted, refused))
+#if MUTANTS
+        if (RaftMutants.JointAsUnion || RaftMutants.LearnerCounts)
+        {
+            var others = _peers.Count(peer => peer.IsVoter || RaftMutants.LearnerCounts);
+            incoming.Voters = others + (_membership.IsVoter(_options.Node) ? 1 : 0);
+        }
+#endif
+        switch (JointQuorum.Result(incoming, outgoing))
         {
             // Without the own vote on disk even a majority of others is not enough: this replica could forget the term
             // it leads.
@@ -365,6 +396,23 @@ public sealed partial class RaftNode
 
                 break;
         }
+
+        void Note(bool isIncoming, bool isOutgoing, bool isGranted, bool isRefused)
+        {
+            var granted = isGranted ? 1 : 0;
+            var refused = isRefused ? 1 : 0;
+            if (isIncoming || (isOutgoing && RaftMutants.JointAsUnion))
+            {
+                incoming.Granted += granted;
+                incoming.Refused += refused;
+            }
+
+            if (isOutgoing && !RaftMutants.JointAsUnion)
+            {
+                outgoing.Granted += granted;
+                outgoing.Refused += refused;
+            }
+        }
     }
 
     private void BecomeLeader()
@@ -377,6 +425,7 @@ public sealed partial class RaftNode
             progress[i] = new PeerProgress(_peers[i], termStart, _now, _options);
         }
 
+        _lastLedTerm = _term;
         _lead = new LeaderState(progress, termStart) { Settled = Settled, UnsettledBytes = BytesAfter(Settled) };
         SetRole(Role.Leader, _options.Node);
 
@@ -391,6 +440,8 @@ public sealed partial class RaftNode
         if (_lead is { } lead)
         {
             _lead = null;
+            _farewells.Clear();
+            UpdateReachable();
             RefuseReads(lead);
             ResetElectionTimer();
         }
@@ -497,42 +548,10 @@ public sealed partial class RaftNode
         }
     }
 
-    private bool HearsQuorum(LeaderState lead)
-    {
-        var heard = _mayVote && _membership.IsVoter(_options.Node) ? 1 : 0;
-        foreach (var peer in lead.Peers)
-        {
-            heard += peer.Peer.Counts && IsActive(peer) ? 1 : 0;
-        }
-
-        return heard >= Majority.Size(_membership.Voters.Length);
-    }
+    private bool HearsQuorum(LeaderState lead) =>
+        ReachedByVoters(lead, own: 1, peer => IsActive(peer) ? 1UL : 0) > 0;
 
     private bool IsActive(PeerProgress peer) => _now - peer.HeardAt < (ulong)_options.ElectionTicks;
-
-    private void OnTransferLeadership()
-    {
-        if (_lead is not { Transferee: null } lead)
-        {
-            return;
-        }
-
-        PeerProgress? best = null;
-        foreach (var peer in lead.Peers)
-        {
-            if (peer.Peer is { Counts: true, IsLinkLost: false } && IsActive(peer) && (best is null || peer.Match > best.Match))
-            {
-                best = peer;
-            }
-        }
-
-        if (best is not null)
-        {
-            lead.Transferee = best.Node;
-            lead.TransferBegunAt = _now;
-            lead.IsTimeoutNowSent = false;
-        }
-    }
 
     private void OnTimeoutNow(TimeoutNow timeout)
     {

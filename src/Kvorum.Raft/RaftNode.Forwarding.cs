@@ -14,7 +14,7 @@ public sealed partial class RaftNode
                 ? new ProposeOutcome(ProposeResult.Appended, first, _options.Node)
                 : new ProposeOutcome(ProposeResult.Refused, EntryId.Start, _options.Node);
         }
-        else if (_leader is not { } leader || FindPeer(leader) is not { IsLinkLost: false })
+        else if (_leader is not { } leader || FindPeer(leader) is { IsLinkLost: true })
         {
             _effects.Proposed = new ProposeOutcome(ProposeResult.NoLeader, EntryId.Start, null);
         }

@@ -21,7 +21,7 @@ public sealed partial class RaftNode
         {
             Gather(lead, new WaitingRead(null, barrier.RequestId));
         }
-        else if (_leader is { } leader && FindPeer(leader) is { IsLinkLost: false } && _followerReads.Count < _options.ReadsMax)
+        else if (_leader is { } leader && FindPeer(leader) is not { IsLinkLost: true } && _followerReads.Count < _options.ReadsMax)
         {
             _followerReads.Add((barrier.RequestId, _now));
             _effects.AddSend(new ReadIndexRequest(_options.Group, _options.Node, leader, _term, barrier.RequestId));
@@ -101,25 +101,8 @@ public sealed partial class RaftNode
         }
     }
 
-    private ulong ConfirmedRound(LeaderState lead)
-    {
-        Span<ulong> rounds = stackalloc ulong[Membership.NodesMax];
-        var count = 0;
-        if (_membership.IsVoter(_options.Node))
-        {
-            rounds[count++] = _mayVote ? _lastReadRound : 0;
-        }
-
-        foreach (var peer in lead.Peers)
-        {
-            if (peer.Peer.IsVoter)
-            {
-                rounds[count++] = peer.Peer.MayVote ? peer.ReadRound : 0;
-            }
-        }
-
-        return Majority.Reached(rounds[..count]);
-    }
+    private ulong ConfirmedRound(LeaderState lead) =>
+        ReachedByVoters(lead, _lastReadRound, static peer => peer.ReadRound);
 
     private void Answer(WaitingRead read, bool accepted, LogIndex index)
     {

@@ -16,6 +16,7 @@ public sealed partial class RaftNode
         var entry = new LogEntry(new EntryId(_term, _log.Last.Index.Next), kind, payload);
         _log.Append(entry);
         _effects.AddAppend(entry);
+        NoteAppended(entry);
     }
 
     /// <summary>Everything a leader does once per step, however many things the step changed.</summary>
@@ -27,6 +28,13 @@ public sealed partial class RaftNode
             CommitByCounting(lead);
         }
 
+        TendMembership(lead);
+        if (_lead is null)
+        {
+            return; // It was removed, and nobody is there to hand over to.
+        }
+
+        CompleteReadRounds(lead);
         StartReadRounds(lead);
         foreach (var peer in lead.Peers)
         {
@@ -53,6 +61,8 @@ public sealed partial class RaftNode
             if (isBeat)
             {
                 SendHeartbeat(peer);
+                CountRound(peer);
+                GiveNotice(peer);
             }
             else
             {
@@ -60,6 +70,11 @@ public sealed partial class RaftNode
             }
 
             RepeatSnapshotQuestion(peer);
+        }
+
+        if (isBeat)
+        {
+            TickFarewells();
         }
     }
 
@@ -253,6 +268,7 @@ public sealed partial class RaftNode
         {
             _log.Append(entries[i]);
             _effects.AddAppend(entries[i]);
+            NoteAppended(entries[i]);
         }
 
         return true;
@@ -264,6 +280,8 @@ public sealed partial class RaftNode
         _effects.AddEvent(new TailReplaced(from, _log.Last.Index));
         _log.Truncate(from);
         _writes.Truncate(from);
+        _memberships.Truncate(from);
+        OnMembershipMoved();
     }
 
     private void OnAppendReply(AppendReply reply)
@@ -299,7 +317,8 @@ public sealed partial class RaftNode
     {
         if (reply.HasLostTail)
         {
-            OnStanding(new Standing(peer.Node, MayVote: false));
+            var incarnation = FindStanding(peer.Node)?.Incarnation ?? 0;
+            OnStanding(new Standing(peer.Node, MayVote: false, incarnation, IsVoid: true));
             _effects.AddEvent(new PeerTailLost(peer.Node));
         }
 
@@ -345,9 +364,13 @@ public sealed partial class RaftNode
     /// </summary>
     private void LoseTail(Heartbeat heartbeat)
     {
-        if (_mayVote)
+        if (!_hasLostTail)
         {
-            _mayVote = false;
+            // The host begins a new life: the directory draws another incarnation, under which it may be promoted.
+            _hasLostTail = true;
+            _ownMayVote = false;
+            _incarnation = 0;
+            UpdateStandings();
             _effects.AddEvent(new TailLost(heartbeat.Commit, _log.Last));
         }
 
@@ -412,23 +435,8 @@ public sealed partial class RaftNode
     /// <summary>Commits what a majority has made durable, if it is of the own term (paper §5.3, §5.4.2).</summary>
     private void CommitByCounting(LeaderState lead)
     {
-        Span<ulong> durable = stackalloc ulong[Membership.NodesMax];
-        var count = 0;
-        if (_membership.IsVoter(_options.Node))
-        {
-            durable[count++] =
-                _mayVote ? (RaftMutants.LeaderCountsUnsynced ? _log.Last.Index : _writes.Durable).Value : 0;
-        }
-
-        foreach (var peer in lead.Peers)
-        {
-            if (peer.Peer.IsVoter)
-            {
-                durable[count++] = peer.Peer.MayVote ? peer.Match.Value : 0;
-            }
-        }
-
-        var reached = new LogIndex(Majority.Reached(durable[..count]));
+        var own = RaftMutants.LeaderCountsUnsynced ? _log.Last.Index : _writes.Durable;
+        var reached = new LogIndex(ReachedByVoters(lead, own.Value, static peer => peer.Match.Value));
         if (reached > _commit && (reached >= lead.TermStart || RaftMutants.CommitPriorTermByCounting))
         {
             AdvanceCommit(reached);
@@ -441,6 +449,7 @@ public sealed partial class RaftNode
         {
             Invariant.Holds(commit <= _log.Last.Index, "Only entries of the log are committed.");
             _commit = commit;
+            CommitMemberships();
         }
     }
 

@@ -234,11 +234,10 @@ public sealed partial class RaftNode
         _commit = LogIndex.Max(_commit, last.Index);
         _handedOut = last.Index;
         _applied = last.Index;
-        if (!_membership.Equals(installed.Snapshot.Membership))
-        {
-            _membership = installed.Snapshot.Membership;
-            MakePeers();
-        }
+        var membership = RaftMutants.StaleMembershipAfterInstall ? _membership : installed.Snapshot.Membership;
+        _memberships.Install(last.Index, membership, isLogReplaced: _log.Last == last);
+        _memberships.Commit(_commit);
+        OnMembershipMoved();
 
         if (_incoming is { } current && current.Snapshot == installed.Snapshot)
         {

@@ -4,7 +4,8 @@ namespace Kvorum.Raft;
 
 /// <summary>One replica's consensus as a function: <see cref="Step"/> turns an input into effects.</summary>
 /// <remarks>
-/// The partial files follow the chapters of the thesis: Election, Replication, Reads, Snapshots, Forwarding. They share
+/// The partial files follow the chapters of the thesis: Election, Replication, Reads, Snapshots, Membership,
+/// Forwarding. They share
 /// the state below; state that only a leader has is in <see cref="LeaderState"/>.
 /// </remarks>
 public sealed partial class RaftNode
@@ -12,12 +13,10 @@ public sealed partial class RaftNode
     private readonly RaftOptions _options;
     private readonly RaftLog _log;
     private readonly WriteLedger _writes;
-    private readonly List<NodeId> _nonVoters;
     private Effects _effects = new();
     private SeededChance _chance;
     private ulong _now;
 
-    private Membership _membership;
     private Peer[] _peers = [];
     private bool _mayVote;
 
@@ -41,13 +40,16 @@ public sealed partial class RaftNode
         ArgumentNullException.ThrowIfNull(recovered);
         _options = options;
         _chance = new SeededChance(options.Seed);
-        _membership = recovered.Membership;
-        _nonVoters = [.. recovered.NonVoters];
-        _mayVote = recovered.MayVote && !_nonVoters.Contains(options.Node);
+        _incarnation = options.Incarnation;
+        _ownMayVote = recovered.MayVote && !recovered.NonVoters.Contains(options.Node);
+        _standings.AddRange(recovered.Standings);
+        _standings.AddRange(recovered.NonVoters.Select(static node => new Standing(node, MayVote: false)));
         _term = RaftMutants.TermResetOnRestart ? Term.Zero : recovered.HardState.Term;
         _votedFor = recovered.HardState.VotedFor;
         _snapshot = recovered.Snapshot;
         _log = RecoverLog(recovered);
+        _memberships = RecoverMemberships(recovered, _log);
+        _membership = _memberships.InForce;
         _writes = new WriteLedger(_log.Last.Index);
         _commit = recovered.Applied;
         _applied = recovered.Applied;
@@ -59,6 +61,8 @@ public sealed partial class RaftNode
         _log.Trim(_applied, _options.CacheBytesMax);
         StartElectionTimer();
     }
+
+    public NodeId Node => _options.Node;
 
     public Role Role => _role;
 
@@ -73,7 +77,11 @@ public sealed partial class RaftNode
     /// <summary>The entry just before the first in the log.</summary>
     public EntryId LogStart => _log.Start;
 
-    public Membership Membership => _membership;
+    /// <summary>Whether the log has this entry; false also for what was cut from its beginning.</summary>
+    public bool Contains(EntryId entry) => _log.Contains(entry);
+
+    /// <summary>Whether the peer's directory is the one whose votes count; true for a node that is no peer.</summary>
+    public bool MayVoteOf(NodeId peer) => FindPeer(peer) is not { MayVote: false };
 
     /// <summary>Null when this replica does not lead.</summary>
     internal LeaderState? Lead => _lead;
@@ -92,7 +100,10 @@ public sealed partial class RaftNode
             for (var i = 0; i < peers.Length; i++)
             {
                 var peer = lead.Peers[i];
-                peers[i] = new PeerStatus(peer.Node, peer.Match, peer.Next, NameOf(peer.State), IsActive(peer), peer.Peer.MayVote);
+                var mayVote = peer.Peer.IsVoter ? peer.Peer.MayVote : CanBePromoted(peer.Node);
+                peers[i] = new PeerStatus(
+                    peer.Node, peer.Match, peer.Next, NameOf(peer.State), IsActive(peer), mayVote,
+                    FindStanding(peer.Node)?.Incarnation ?? 0);
             }
 
             return peers;
@@ -122,7 +133,8 @@ public sealed partial class RaftNode
             case ConnectionLost lost: OnConnectionLost(lost); break;
             case ConnectionMade made: OnConnectionMade(made); break;
             case Standing standing: OnStanding(standing); break;
-            case TransferLeadership: OnTransferLeadership(); break;
+            case TransferLeadership transfer: OnTransferLeadership(transfer); break;
+            case ChangeMembers change: OnChangeMembers(change); break;
             default: throw new UnreachableException($"No handler for {input?.GetType().Name}.");
         }
 
@@ -161,23 +173,31 @@ public sealed partial class RaftNode
 
     private void OnMessage(Message message)
     {
-        if (message.Group != _options.Group || message.To != _options.Node || FindPeer(message.From) is not { } peer)
+        if (message.Group != _options.Group || message.To != _options.Node || message.From == _options.Node)
         {
-            return; // Of another group, for another node, or from nobody of ours.
+            return; // Of another group, or for another node.
         }
 
-        peer.IsLinkLost = false;
+        if (FindPeer(message.From) is { } peer)
+        {
+            peer.IsLinkLost = false;
+        }
+        else if (!IsHeardFromStrangers(message) || _memberships.Committed.WasRemoved(message.From))
+        {
+            return;
+        }
 
         // These three decide about the term themselves: a vote may be refused without entering the candidate's term
         // (thesis §4.2.3), and what a client's node asks for is not bound to a term.
         switch (message)
         {
-            case RequestVote request: OnRequestVote(request, peer); return;
+            case RequestVote request: OnRequestVote(request); return;
             case ForwardReply reply: EnterTerm(message); OnForwardReply(reply); return;
             case ReadIndexReply reply: EnterTerm(message); OnReadIndexReply(reply); return;
+            case AdminReply reply: EnterTerm(message); OnAdminReply(reply); return;
         }
 
-        if (message.Term < _term && message is not (ForwardProposals or ReadIndexRequest)
+        if (message.Term < _term && message is not (ForwardProposals or ReadIndexRequest or ChangeRequest or TransferRequest)
             && !(RaftMutants.VoteOfAnotherTerm && message is VoteReply)
             && !(RaftMutants.OldReplyMovesMatch && message is AppendReply))
         {
@@ -188,6 +208,15 @@ public sealed partial class RaftNode
         EnterTerm(message);
         Dispatch(message);
     }
+
+    /// <summary>
+    /// A leader may lead with a membership this log does not have yet, and a candidate may need this vote, so both are
+    /// heard although they are no members here (thesis §4.1). Whoever answers, or asks a leader, must be one: a removed
+    /// node is not heard.
+    /// </summary>
+    private static bool IsHeardFromStrangers(Message message) => message
+        is AppendEntries or Heartbeat or InstallSnapshot or RequestVote or TimeoutNow or MembershipNotice
+        or ForwardReply or ReadIndexReply or AdminReply;
 
     /// <summary>Whoever speaks in a newer term, our term is over (paper §5.1).</summary>
     private void EnterTerm(Message message)
@@ -203,6 +232,7 @@ public sealed partial class RaftNode
         if (_lead is { } lead && FindProgress(lead, message.From) is { } progress)
         {
             progress.HeardAt = _now;
+            progress.HasAnswered = true;
         }
 
         switch (message)
@@ -217,6 +247,9 @@ public sealed partial class RaftNode
             case InstallSnapshot install: OnInstallSnapshot(install); break;
             case InstallSnapshotReply reply: OnInstallSnapshotReply(reply); break;
             case TimeoutNow timeout: OnTimeoutNow(timeout); break;
+            case MembershipNotice notice: OnMembershipNotice(notice); break;
+            case ChangeRequest request: OnChangeRequest(request); break;
+            case TransferRequest request: OnTransferRequest(request); break;
             default: throw new UnreachableException($"No handler for {message.GetType().Name}.");
         }
     }
@@ -262,30 +295,6 @@ public sealed partial class RaftNode
         }
 
         return log;
-    }
-
-    private void MakePeers()
-    {
-        var old = _peers;
-        var made = new List<Peer>(Membership.NodesMax);
-        foreach (var node in _membership.Voters)
-        {
-            made.Add(new Peer(node, isVoter: true));
-        }
-
-        foreach (var node in _membership.Learners)
-        {
-            made.Add(new Peer(node, isVoter: false));
-        }
-
-        made.RemoveAll(peer => peer.Node == _options.Node);
-        made.Sort(static (left, right) => left.Node.CompareTo(right.Node));
-        _peers = [.. made];
-        foreach (var peer in _peers)
-        {
-            peer.MayVote = !_nonVoters.Contains(peer.Node);
-            peer.IsLinkLost = Array.Find(old, known => known.Node == peer.Node) is { IsLinkLost: true };
-        }
     }
 
     private Peer? FindPeer(NodeId node)
@@ -355,37 +364,6 @@ public sealed partial class RaftNode
         _log.Trim(Settled, _options.CacheBytesMax);
     }
 
-    private void OnStanding(Standing standing)
-    {
-        _nonVoters.Remove(standing.Peer);
-        if (!standing.MayVote)
-        {
-            _nonVoters.Add(standing.Peer);
-        }
-
-        if (FindPeer(standing.Peer) is { } peer)
-        {
-            peer.MayVote = standing.MayVote;
-            if (_lead is { } lead)
-            {
-                lead.MayCommit = true;
-                if (!standing.MayVote && FindProgress(lead, peer.Node) is { } progress)
-                {
-                    // Its log is another one than the one that acknowledged: find anew where it agrees with ours.
-                    progress.Forget();
-                }
-            }
-        }
-        else if (standing.Peer == _options.Node)
-        {
-            _mayVote = standing.MayVote;
-            if (!_mayVote && _role != Role.Follower)
-            {
-                BecomeFollower(_term, leader: null);
-            }
-        }
-    }
-
     private void AssertInvariants((Term Term, LogIndex Commit, LogIndex HandedOut) before)
     {
         Invariant.Holds(_term >= before.Term, "A term never goes back (paper §5.1).");
@@ -416,4 +394,7 @@ public sealed partial class RaftNode
 
 /// <summary>A peer as the leader sees it.</summary>
 /// <param name="State">"probe", "replicate" or "snapshot".</param>
-public readonly record struct PeerStatus(NodeId Node, LogIndex Match, LogIndex Next, string State, bool IsActive, bool MayVote);
+/// <param name="MayVote">Its vote counts; of a learner: it would count after a promotion.</param>
+/// <param name="Incarnation">Its present directory; 0 when it was not met yet.</param>
+public readonly record struct PeerStatus(NodeId Node, LogIndex Match, LogIndex Next, string State, bool IsActive, bool MayVote,
+    ulong Incarnation = 0);

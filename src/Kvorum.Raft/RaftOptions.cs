@@ -14,6 +14,11 @@ public sealed record RaftOptions
     /// <summary>Where all chance comes from; must differ from start to start and node to node.</summary>
     public required ulong Seed { get; init; }
 
+    /// <summary>
+    /// The data directory's incarnation, by which a membership names it; 0 where there are none (tests without hosts).
+    /// </summary>
+    public ulong Incarnation { get; init; }
+
     /// <summary>A leader's heartbeats, in ticks. Default 10 (100 ms).</summary>
     public int HeartbeatTicks { get; init; } = 10;
 
@@ -93,4 +98,8 @@ public sealed record RecoveredState(
     Membership Membership,
     IReadOnlyList<LogEntry> Entries,
     bool MayVote,
-    IReadOnlyList<NodeId> NonVoters);
+    IReadOnlyList<NodeId> NonVoters)
+{
+    /// <summary>What the host remembers of peers' directories, as if they came back with the ones it knows.</summary>
+    public IReadOnlyList<Standing> Standings { get; init; } = [];
+}

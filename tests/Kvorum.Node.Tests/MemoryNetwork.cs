@@ -1,11 +1,18 @@
 namespace Kvorum.Node.Tests;
 
-/// <summary>Connects nodes of one process by method calls; links can be cut. Frames keep their order.</summary>
+/// <summary>
+/// Connects nodes of one process by method calls; links can be cut. Frames keep their order. A link exists where a node
+/// was told of a peer and both gates let the other in; what was refused is dialled again with the next frame.
+/// </summary>
 internal sealed class MemoryNetwork
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<ulong, Port> _ports = [];
     private readonly HashSet<(ulong, ulong)> _cut = [];
+    private readonly HashSet<(ulong From, ulong To)> _up = [];
+
+    /// <summary>Why gates refused somebody, newest last.</summary>
+    public List<string> Refusals { get; } = [];
 
     public ITransport PortOf(ulong node) => new Port(this, node);
 
@@ -20,8 +27,7 @@ internal sealed class MemoryNetwork
                 _cut.Add((other.Node, node));
             }
 
-            other.Gate?.Lost(node);
-            Find(node)?.Gate?.Lost(other.Node);
+            Drop(node, other.Node);
         }
     }
 
@@ -32,13 +38,7 @@ internal sealed class MemoryNetwork
             _cut.Clear();
         }
 
-        foreach (var one in All())
-        {
-            foreach (var other in Others(one.Node))
-            {
-                Connect(one, other);
-            }
-        }
+        DialAll();
     }
 
     private void Attach(Port port)
@@ -48,10 +48,7 @@ internal sealed class MemoryNetwork
             _ports[port.Node] = port;
         }
 
-        foreach (var other in Others(port.Node))
-        {
-            Connect(port, other);
-        }
+        DialAll();
     }
 
     private void Detach(Port port)
@@ -66,22 +63,76 @@ internal sealed class MemoryNetwork
 
         foreach (var other in Others(port.Node))
         {
-            other.Gate?.Lost(port.Node);
+            Drop(port.Node, other.Node);
         }
     }
 
-    private void Connect(Port one, Port other)
+    private void DialAll()
     {
-        if (IsCut(one.Node, other.Node) || one.Gate is null || other.Gate is null)
+        foreach (var one in All())
         {
-            return;
+            foreach (var peer in one.Peers)
+            {
+                Dial(one, peer);
+            }
+        }
+    }
+
+    private bool Dial(Port one, ulong peer)
+    {
+        lock (_lock)
+        {
+            if (_up.Contains((one.Node, peer)))
+            {
+                return true;
+            }
         }
 
-        if (other.Gate.Judge(one.Gate.HelloTo(other.Node)) is null && one.Gate.Judge(other.Gate.HelloTo(one.Node)) is null)
+        if (IsCut(one.Node, peer) || one.Gate is not { } gate || Find(peer)?.Gate is not { } other || !one.Peers.Contains(peer))
         {
-            one.Gate.Connected(other.Node);
-            other.Gate.Connected(one.Node);
+            return false;
         }
+
+        var refusal = other.Judge(gate.HelloTo(peer)) ?? gate.Judge(other.HelloTo(one.Node));
+        bool isBoth;
+        lock (_lock)
+        {
+            if (refusal is not null)
+            {
+                Refusals.Add(refusal);
+                return false;
+            }
+
+            if (!_up.Add((one.Node, peer)))
+            {
+                return true;
+            }
+
+            isBoth = _up.Contains((peer, one.Node));
+        }
+
+        if (isBoth)
+        {
+            gate.Connected(peer);
+            other.Connected(one.Node);
+        }
+
+        return true;
+    }
+
+    /// <summary>Closes the links between two nodes, and tells both.</summary>
+    private void Drop(ulong one, ulong other)
+    {
+        lock (_lock)
+        {
+            if (!(_up.Remove((one, other)) | _up.Remove((other, one))))
+            {
+                return;
+            }
+        }
+
+        Find(one)?.Gate?.Lost(other);
+        Find(other)?.Gate?.Lost(one);
     }
 
     private bool IsCut(ulong from, ulong to)
@@ -112,13 +163,17 @@ internal sealed class MemoryNetwork
 
     private sealed class Port(MemoryNetwork network, ulong node) : ITransport
     {
+        private volatile ulong[] _peers = [];
+
         public ulong Node { get; } = node;
+
+        public ulong[] Peers => _peers;
 
         public PeerGate? Gate { get; private set; }
 
         public void Send(ulong peer, ReadOnlySpan<byte> frame)
         {
-            if (!network.IsCut(Node, peer) && network.Find(peer)?.Gate is { } gate)
+            if (network.Dial(this, peer) && !network.IsCut(Node, peer) && network.Find(peer)?.Gate is { } gate)
             {
                 gate.Receive(Node, frame.ToArray());
             }
@@ -126,7 +181,14 @@ internal sealed class MemoryNetwork
 
         public void SetPeers(IReadOnlyList<MemberAddress> peers)
         {
-            // The membership of a running cluster does not change yet.
+            var before = _peers;
+            _peers = [.. peers.Select(peer => peer.Node)];
+            foreach (var gone in before.Except(_peers))
+            {
+                network.Drop(Node, gone);
+            }
+
+            network.DialAll();
         }
 
         public void Start(PeerGate gate)

@@ -123,8 +123,8 @@ public sealed class CodecTests
         var bytes = Encode(new TimeoutNow(Group, From, To, new Term(1)));
         bytes[0] = 9;
         Assert.False(MessageCodec.TryDecode(bytes, out _, out var error));
-        Assert.Contains("version 1, found 9", error, StringComparison.Ordinal);
-        (bytes[0], bytes[1]) = (1, 77);
+        Assert.Contains("version 2, found 9", error, StringComparison.Ordinal);
+        (bytes[0], bytes[1]) = (2, 77);
         Assert.False(MessageCodec.TryDecode(bytes, out _, out error));
         Assert.Contains("77", error, StringComparison.Ordinal);
     }
@@ -165,6 +165,23 @@ public sealed class CodecTests
         _ => message.ToString(),
     };
 
+    private static IEnumerable<Message> AdminSamples(Term term, EntryId id)
+    {
+        var record = new MemberRecord(
+            new NodeId(7), 99, true, new NodeId(2), "seven", "http://h7:2380", ["http://h7:2379", "http://é:1"]);
+        var membership = new Membership(
+            [new NodeId(1), new NodeId(2)], [new NodeId(2), new NodeId(3)], [new NodeId(7)], [new NodeId(3)], [record],
+            [new NodeId(9), new NodeId(8)]);
+        yield return new MembershipNotice(Group, From, To, term, new LogIndex(5), membership);
+        yield return new MembershipNotice(Group, From, To, term, new LogIndex(5), Membership.Empty);
+        var change = new MembershipChange(MembershipChangeKind.Replace, new NodeId(2), record, StaysLearner: true);
+        yield return new ChangeRequest(Group, From, To, term, 3, true, change);
+        yield return new ChangeRequest(Group, From, To, term, 3, false, change with { New = null });
+        yield return new TransferRequest(Group, From, To, term, 3, null);
+        yield return new TransferRequest(Group, From, To, term, 3, new NodeId(4));
+        yield return new AdminReply(Group, From, To, term, 3, AdminResult.Busy, id, "because");
+    }
+
     private static IEnumerable<Message> Samples()
     {
         var term = new Term(3);
@@ -188,5 +205,10 @@ public sealed class CodecTests
         yield return new ReadIndexRequest(Group, From, To, term, 5);
         yield return new ReadIndexReply(Group, From, To, term, 5, true, new LogIndex(6));
         yield return new TimeoutNow(Group, From, To, term);
+        yield return new RequestVote(Group, From, To, term, id, false, null, true, 77);
+        foreach (var message in AdminSamples(term, id))
+        {
+            yield return message;
+        }
     }
 }

@@ -4,7 +4,7 @@ namespace Kvorum.Raft;
 /// Who votes and who only learns. While voters change there are two sets of them, and every decision needs a majority
 /// of both (joint consensus, thesis §4.3). Never changed after it was made; each list is sorted by id.
 /// </summary>
-public sealed class Membership : IEquatable<Membership>
+public sealed partial class Membership : IEquatable<Membership>
 {
     /// <summary>The most nodes one group may have, voters and learners together.</summary>
     public const int NodesMax = 16;

@@ -10,7 +10,7 @@ internal sealed class LeaderState(PeerProgress[] peers, LogIndex termStart)
     private readonly Queue<(NodeId From, ulong RequestId, int Offset)> _forwardsInOrder = new();
 
     /// <summary>By id, in the order of the replica's peers.</summary>
-    public PeerProgress[] Peers { get; } = peers;
+    public PeerProgress[] Peers { get; set; } = peers;
 
     /// <summary>
     /// The index of the no-op that opened the term: everything from here on is of the leader's own term.
@@ -34,6 +34,9 @@ internal sealed class LeaderState(PeerProgress[] peers, LogIndex termStart)
     public ulong TransferBegunAt { get; set; }
 
     public bool IsTimeoutNowSent { get; set; }
+
+    /// <summary>It is no member any more and hands over; when that fails it just steps down.</summary>
+    public bool IsResigning { get; set; }
 
     /// <summary>Reads that came since the last round began.</summary>
     public List<WaitingRead> Gathering { get; set; } = [];

@@ -16,7 +16,7 @@ internal enum ProgressState : byte
 /// <summary>What a leader knows about one peer (paper Fig. 2: nextIndex, matchIndex) and how it sends to it.</summary>
 internal sealed class PeerProgress(Peer peer, LogIndex next, ulong now, RaftOptions options)
 {
-    public Peer Peer { get; } = peer;
+    public Peer Peer { get; set; } = peer;
 
     public NodeId Node => Peer.Node;
 
@@ -38,6 +38,18 @@ internal sealed class PeerProgress(Peer peer, LogIndex next, ulong now, RaftOpti
 
     /// <summary>The tick of the peer's last message in this term.</summary>
     public ulong HeardAt { get; set; } = now;
+
+    /// <summary>It was heard in this term at all.</summary>
+    public bool HasAnswered { get; set; }
+
+    /// <summary>The tick at which it was last sent the membership because it was silent; 0 for never.</summary>
+    public ulong NoticedAt { get; set; }
+
+    /// <summary>Learner: where it must be at the next heartbeat to keep up.</summary>
+    public LogIndex RoundTarget { get; set; } = next;
+
+    /// <summary>Learner: for how many heartbeats in a row it kept up.</summary>
+    public int KeptRounds { get; set; }
 
     /// <summary>The tick at which something was last sent after silence, or acknowledged.</summary>
     public ulong MovedAt { get; set; } = now;
@@ -108,6 +120,8 @@ internal sealed class PeerProgress(Peer peer, LogIndex next, ulong now, RaftOpti
     {
         Match = LogIndex.Zero;
         CommitSent = LogIndex.Zero;
+        KeptRounds = 0;
+        RoundTarget = Next;
         BecomeProbe(Next);
     }
 

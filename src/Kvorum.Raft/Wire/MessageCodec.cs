@@ -4,7 +4,7 @@ using System.Diagnostics;
 namespace Kvorum.Raft;
 
 /// <summary>Messages to bytes and back; the layout is in docs/formats.md.</summary>
-public static class MessageCodec
+public static partial class MessageCodec
 {
     /// <summary>The first byte of every message.</summary>
     public const byte Version = 2;
@@ -76,12 +76,16 @@ public static class MessageCodec
         ReadIndexRequest => MessageKind.ReadIndexRequest,
         ReadIndexReply => MessageKind.ReadIndexReply,
         TimeoutNow => MessageKind.TimeoutNow,
+        MembershipNotice => MessageKind.MembershipNotice,
+        ChangeRequest => MessageKind.ChangeRequest,
+        TransferRequest => MessageKind.TransferRequest,
+        AdminReply => MessageKind.AdminReply,
         _ => throw new UnreachableException($"No kind for {message.GetType().Name}."),
     };
 
     private static int BodySize(Message message) => message switch
     {
-        RequestVote => EntryIdBytes + 8 + 1 + 1,
+        RequestVote => EntryIdBytes + 8 + 1 + 1 + 8,
         VoteReply => 1 + 1,
         AppendEntries append => EntryIdBytes + 8 + 4 + SizeOf(append.Entries.Span),
         AppendReply => 1 + 8 + EntryIdBytes + 1,
@@ -94,6 +98,10 @@ public static class MessageCodec
         ReadIndexRequest => 8,
         ReadIndexReply => 8 + 1 + 8,
         TimeoutNow => 0,
+        MembershipNotice notice => 8 + SizeOf(notice.Membership),
+        ChangeRequest request => 8 + 1 + SizeOf(request.Change),
+        TransferRequest => 8 + 8,
+        AdminReply reply => 8 + 1 + EntryIdBytes + 2 + WireText.Bytes(reply.Reason),
         _ => throw new UnreachableException($"No size for {message.GetType().Name}."),
     };
 
@@ -151,6 +159,7 @@ public static class MessageCodec
                 writer.UInt64(request.LostLeader?.Value ?? 0);
                 writer.Bool(request.IsPreVote);
                 writer.Bool(request.IsTransfer);
+                writer.UInt64(request.Incarnation);
                 break;
             case VoteReply reply:
                 writer.Bool(reply.IsPreVote);
@@ -204,7 +213,8 @@ public static class MessageCodec
             case TimeoutNow:
                 break;
             default:
-                throw new UnreachableException($"No body for {message.GetType().Name}.");
+                WriteAdminBody(message, ref writer);
+                break;
         }
     }
 
@@ -243,8 +253,7 @@ public static class MessageCodec
             case MessageKind.TimeoutNow:
                 return new TimeoutNow(group, from, to, term);
             default:
-                reader.Fail($"Unknown message kind {(byte)kind}.");
-                return null;
+                return ReadAdminBody(kind, header, ref reader);
         }
     }
 
@@ -254,7 +263,8 @@ public static class MessageCodec
         var last = reader.EntryId();
         var lostLeader = reader.NodeOrNone();
         var isPreVote = reader.Bool();
-        return new RequestVote(group, from, to, term, last, isPreVote, lostLeader, reader.Bool());
+        return new RequestVote(
+            group, from, to, term, last, isPreVote, lostLeader, reader.Bool(), reader.UInt64());
     }
 
     private readonly record struct Header(GroupId Group, NodeId From, NodeId To, Term Term);

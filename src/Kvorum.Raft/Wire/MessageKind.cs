@@ -16,4 +16,8 @@ internal enum MessageKind : byte
     ReadIndexRequest = 11,
     ReadIndexReply = 12,
     TimeoutNow = 13,
+    MembershipNotice = 14,
+    ChangeRequest = 15,
+    TransferRequest = 16,
+    AdminReply = 17,
 }

@@ -262,7 +262,8 @@ public sealed class ElectionTests
 
         foreach (var foreign in new[]
         {
-            request with { Group = new GroupId(2) }, request with { To = new NodeId(3) }, request with { From = new NodeId(8) },
+            request with { Group = new GroupId(2) }, request with { To = new NodeId(3) },
+            request with { From = new NodeId(1) },
         })
         {
             var effects = node.Step(new Receive(foreign));

@@ -64,10 +64,22 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public void Replica_that_does_not_lead_refuses_forwarded_proposals()
+    public void Answer_that_is_forgotten_is_not_given_again()
     {
-        var effects = Follower().Step(new Receive(Forward("a")));
-        Assert.False(Sent<ForwardReply>(effects.Send, 3).Accepted);
+        var memory = new ForwardMemory();
+        var peer = new NodeId(3);
+        var reply = new TimeoutNow(Group, new NodeId(1), peer, new Term(1));
+        for (var id = 1UL; id <= ForwardMemory.AnswersMax + 5; id++)
+        {
+            memory.Remember(peer, id, 0, reply);
+        }
+
+        Assert.Null(memory.Find(peer, 5, 0));
+        Assert.True(memory.MayBeForgotten(peer, 5));
+        Assert.NotNull(memory.Find(peer, 6, 0));
+        Assert.False(memory.MayBeForgotten(peer, ForwardMemory.AnswersMax + 6));
+        Assert.False(memory.MayBeForgotten(peer, 1UL << 60)); // Of another process.
+        Assert.False(memory.MayBeForgotten(new NodeId(2), 1));
     }
 
     [Fact]

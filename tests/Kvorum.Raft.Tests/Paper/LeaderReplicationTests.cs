@@ -77,14 +77,14 @@ public sealed class LeaderReplicationTests
     public void Acknowledgement_of_a_peer_without_standing_does_not_count_but_it_gets_the_log()
     {
         var node = SettledLeader();
-        node.Step(new Standing(new NodeId(3), MayVote: false));
-        var effects = node.Step(Propose("a"));
-        Assert.Single(Sent<AppendEntries>(effects.Send, 3).Entries.ToArray());
-        node.Step(new Persisted(new WriteId(3)));
-        node.Step(new Receive(Messages.Accept(3, 1, 2)));
+        var effects = node.Step(new Standing(new NodeId(3), MayVote: false));
+        Assert.Single(Sent<AppendEntries>(effects.Send, 3).Entries.ToArray()); // Its demotion.
+        node.Step(Propose("a"));
+        node.Step(new Persisted(new WriteId(4)));
+        node.Step(new Receive(Messages.Accept(3, 1, 3)));
         Assert.Equal(1UL, node.CommitIndex.Value);
-        node.Step(new Receive(Messages.Accept(2, 1, 2)));
-        Assert.Equal(2UL, node.CommitIndex.Value);
+        node.Step(new Receive(Messages.Accept(2, 1, 3)));
+        Assert.Equal(3UL, node.CommitIndex.Value);
     }
 
     /// <summary>
