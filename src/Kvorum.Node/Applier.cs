@@ -28,7 +28,8 @@ internal sealed class Applier
     private Membership _membership;
 
     public Applier(
-        KvMachine machine, EntryId lastApplied, Membership membership, SnapshotStore snapshots, PendingProposals proposals, PendingReads reads, Completions completions,
+        KvMachine machine, EntryId lastApplied, Membership membership, SnapshotStore snapshots,
+        PendingProposals proposals, PendingReads reads, Completions completions,
         TimeProvider time, NodeMetrics metrics, Action<Input> post)
     {
         _machine = machine;

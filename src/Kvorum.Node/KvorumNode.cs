@@ -322,7 +322,10 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         Ledger = _ledger,
         Admin = _admin,
         Transport = _transport,
-        Contacts = [.. _options.Initial.Where(member => member.Node != _options.Node).Select(member => member.ToRecord())],
+        Contacts =
+        [
+            .. _options.Initial.Where(member => member.Node != _options.Node).Select(member => member.ToRecord()),
+        ],
         Clock = new TickClock(_time, _options.TickInterval),
         Sessions = new SessionClock((long)(_options.SessionIdleMax.TotalSeconds * _ticksPerSecond)),
         Recorder = _recorder,

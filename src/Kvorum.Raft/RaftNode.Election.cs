@@ -173,7 +173,8 @@ public sealed partial class RaftNode
             }
 
             var request = new RequestVote(
-                _options.Group, _options.Node, peer.Node, term, _log.Last, isPreVote, isPreVote ? _hurriedFrom : null, isTransfer,
+                _options.Group, _options.Node, peer.Node, term, _log.Last, isPreVote,
+                isPreVote ? _hurriedFrom : null, isTransfer,
                 _membership.Find(_options.Node)?.Incarnation ?? 0);
             if (isPreVote)
             {
@@ -358,7 +359,8 @@ public sealed partial class RaftNode
     {
         var incoming = new VoteCount(_membership.Voters.Length, 0, 0);
         var outgoing = new VoteCount(_membership.OutgoingVoters.Length, 0, 0);
-        Note(_membership.IsIncoming(_options.Node), _membership.IsOutgoing(_options.Node), _ownVoteCounts, isRefused: false);
+        var me = _options.Node;
+        Note(_membership.IsIncoming(me), _membership.IsOutgoing(me), _ownVoteCounts, isRefused: false);
         for (var i = 0; i < _peers.Length; i++)
         {
             var peer = _peers[i];

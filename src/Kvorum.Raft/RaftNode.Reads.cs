@@ -21,7 +21,8 @@ public sealed partial class RaftNode
         {
             Gather(lead, new WaitingRead(null, barrier.RequestId));
         }
-        else if (_leader is { } leader && FindPeer(leader) is not { IsLinkLost: true } && _followerReads.Count < _options.ReadsMax)
+        else if (_leader is { } leader && FindPeer(leader) is not { IsLinkLost: true }
+            && _followerReads.Count < _options.ReadsMax)
         {
             _followerReads.Add((barrier.RequestId, _now));
             _effects.AddSend(new ReadIndexRequest(_options.Group, _options.Node, leader, _term, barrier.RequestId));

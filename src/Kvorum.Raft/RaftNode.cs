@@ -197,7 +197,8 @@ public sealed partial class RaftNode
             case AdminReply reply: EnterTerm(message); OnAdminReply(reply); return;
         }
 
-        if (message.Term < _term && message is not (ForwardProposals or ReadIndexRequest or ChangeRequest or TransferRequest)
+        if (message.Term < _term
+            && message is not (ForwardProposals or ReadIndexRequest or ChangeRequest or TransferRequest)
             && !(RaftMutants.VoteOfAnotherTerm && message is VoteReply)
             && !(RaftMutants.OldReplyMovesMatch && message is AppendReply))
         {
@@ -396,5 +397,6 @@ public sealed partial class RaftNode
 /// <param name="State">"probe", "replicate" or "snapshot".</param>
 /// <param name="MayVote">Its vote counts; of a learner: it would count after a promotion.</param>
 /// <param name="Incarnation">Its present directory; 0 when it was not met yet.</param>
-public readonly record struct PeerStatus(NodeId Node, LogIndex Match, LogIndex Next, string State, bool IsActive, bool MayVote,
+public readonly record struct PeerStatus(
+    NodeId Node, LogIndex Match, LogIndex Next, string State, bool IsActive, bool MayVote,
     ulong Incarnation = 0);

@@ -1,6 +1,8 @@
 namespace Kvorum.Raft;
 
-/// <summary>What the membership keeps of one node beside its vote; names and addresses are opaque to consensus.</summary>
+/// <summary>
+/// What the membership keeps of one node beside its vote; names and addresses are opaque to consensus.
+/// </summary>
 /// <param name="Node">Its id; never 0, never used again after a removal.</param>
 /// <param name="Incarnation">
 /// The data directory whose votes and acknowledgements count: fixed when the node is promoted. 0 for a voter of the

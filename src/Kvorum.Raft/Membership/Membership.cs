@@ -154,7 +154,8 @@ public sealed partial class Membership : IEquatable<Membership>
             return "A group keeps a voter.";
         }
 
-        return removed.Intersect(voting).Any() || removed.Intersect(learners).Any() ? "An id is never used again." : null;
+        var isUsedAgain = removed.Intersect(voting).Any() || removed.Intersect(learners).Any();
+        return isUsedAgain ? "An id is never used again." : null;
     }
 
     private string? Problem() => ProblemOf(_voters, _outgoing, _learners, _learnersNext, _removed);

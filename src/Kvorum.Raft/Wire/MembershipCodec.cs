@@ -161,7 +161,8 @@ public static class MembershipCodec
         var learners = reader.Nodes(learnerCount);
         var learnersNext = reader.Nodes(learnerNextCount);
         var removed = reader.Nodes(removedCount);
-        if (reader.Error is null && Membership.ProblemOf(voters, outgoing, learners, learnersNext, removed) is { } problem)
+        if (reader.Error is null
+            && Membership.ProblemOf(voters, outgoing, learners, learnersNext, removed) is { } problem)
         {
             reader.Fail(problem);
         }

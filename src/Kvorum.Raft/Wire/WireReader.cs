@@ -144,7 +144,8 @@ internal ref struct WireReader(ReadOnlyMemory<byte> input)
                 return [];
             }
 
-            if (entries[i].Kind == EntryKind.Membership && !MembershipCodec.TryDecode(entries[i].Payload, out _, out var error))
+            if (entries[i].Kind == EntryKind.Membership
+                && !MembershipCodec.TryDecode(entries[i].Payload, out _, out var error))
             {
                 Fail($"Entry {id} holds no membership: {error}");
                 return [];

@@ -5,7 +5,8 @@ namespace Kvorum.Raft;
 /// <summary>Text on the wire: UTF-8, and nothing that is not.</summary>
 internal static class WireText
 {
-    private static readonly UTF8Encoding _strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding _strict =
+        new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     public static int Bytes(string text) => Encoding.UTF8.GetByteCount(text);
 
