@@ -138,7 +138,8 @@ internal sealed class AdminDesk(IExecutor executor, ulong lastRequestId)
                 continue;
             }
 
-            if (raft.IsRemoved && wish.Change is { Kind: MembershipChangeKind.Remove } change && change.Node == raft.Node)
+            if (raft.IsRemoved && wish.Change is { Kind: MembershipChangeKind.Remove } change
+                && change.Node == raft.Node)
             {
                 Finish(wish, wish.Plan!); // It was asked, so it was planned.
             }
@@ -172,7 +173,8 @@ internal sealed class AdminDesk(IExecutor executor, ulong lastRequestId)
             {
                 Fail(wish, wish.RequestId != 0 || wish.Entry is not null || wish.HandedOverBy is not null
                     ? new OutcomeUnknownException("it did not come about in time")
-                    : wish.LastReason is { } reason ? new MemberChangeRefusedException(reason) : new NoLeaderException());
+                    : wish.LastReason is { } reason ? new MemberChangeRefusedException(reason)
+                    : new NoLeaderException());
             }
         }
     }

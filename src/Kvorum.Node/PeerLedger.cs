@@ -174,7 +174,9 @@ internal sealed class PeerLedger(
         Note(hello.Node, hello.Incarnation);
     }
 
-    /// <summary>A peer has this directory now: what that means for its vote, durably before anything it says counts.</summary>
+    /// <summary>
+    /// A peer has this directory now: what that means for its vote, durably before anything it says counts.
+    /// </summary>
     private void Note(ulong node, ulong incarnation)
     {
         var identity = directory.Identity;

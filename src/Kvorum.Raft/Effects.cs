@@ -183,7 +183,9 @@ public readonly record struct ForwardOutcome(ulong RequestId, bool Accepted, Ent
 /// again.</param>
 public readonly record struct ReadOutcome(ulong RequestId, bool Accepted, LogIndex Index);
 
-/// <summary>What a request to change the membership or the leader came to. Stable numbers: they are on the wire.</summary>
+/// <summary>
+/// What a request to change the membership or the leader came to. Stable numbers: they are on the wire.
+/// </summary>
 public enum AdminResult : byte
 {
     /// <summary>The leader does it.</summary>

@@ -77,7 +77,8 @@ public sealed record ConnectionMade(NodeId Peer) : Input;
 public sealed record Standing(NodeId Peer, bool MayVote, ulong Incarnation = 0, bool IsVoid = false) : Input;
 
 /// <summary>
-/// Hand leadership over (thesis §3.10); answered by <see cref="Effects.Admin"/> now or, when the leader is asked, later.
+/// Hand leadership over (thesis §3.10); answered by <see cref="Effects.Admin"/> now or, when the leader is asked,
+/// later.
 /// </summary>
 /// <param name="To">A voter; null for the most advanced one.</param>
 /// <param name="RequestId">Names the answer; 0: a replica that does not lead asks nobody.</param>

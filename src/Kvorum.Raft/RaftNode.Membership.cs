@@ -313,7 +313,8 @@ public sealed partial class RaftNode
         var progress = new PeerProgress[_peers.Length];
         for (var i = 0; i < progress.Length; i++)
         {
-            progress[i] = FindProgress(lead, _peers[i].Node) ?? new PeerProgress(_peers[i], _log.Last.Index.Next, _now, _options);
+            progress[i] = FindProgress(lead, _peers[i].Node)
+                ?? new PeerProgress(_peers[i], _log.Last.Index.Next, _now, _options);
             progress[i].Peer = _peers[i];
         }
 
@@ -445,7 +446,7 @@ public sealed partial class RaftNode
         }
     }
 
-    /// <summary>Counts the heartbeats in a row for which a learner had everything the one before had asked for.</summary>
+    /// <summary>Counts the heartbeats in a row for which a learner had all that the one before asked for.</summary>
     private void CountRound(PeerProgress peer)
     {
         if (!_membership.IsLearner(peer.Node))

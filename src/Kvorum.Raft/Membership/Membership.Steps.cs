@@ -27,7 +27,7 @@ public sealed partial class Membership
         _members.Select(member => member.Node == node ? member with { JoinsByItself = true } : member), _removed);
 
     /// <summary>Joint: a learner votes, and whom it replaces does so no more.</summary>
-    /// <param name="incarnation">The directory whose votes will count; 0 where none is known (tests without hosts).</param>
+    /// <param name="incarnation">The directory whose votes will count; 0 where there are none.</param>
     internal Membership WithPromoted(NodeId node, ulong incarnation)
     {
         var replaced = Find(node)?.Replaces;

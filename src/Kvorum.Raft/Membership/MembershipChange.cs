@@ -90,7 +90,8 @@ public sealed record MembershipChange(
 
         if (now.Members.FirstOrDefault(member => member.Replaces == Node) is { } other)
         {
-            return MembershipPlan.Refused($"node {Named(now, Node)} is being replaced by {Named(now, other.Node)} already.");
+            return MembershipPlan.Refused(
+                $"node {Named(now, Node)} is being replaced by {Named(now, other.Node)} already.");
         }
 
         if (ProblemOf(New, now, self: null) is { } problem)
@@ -128,7 +129,8 @@ public sealed record MembershipChange(
             if (last.CountSince(peer.Match) > SyncLagMax)
             {
                 return MembershipPlan.Refused(
-                    $"node {Named(now, Node)} is {last.CountSince(peer.Match)} entries behind, at most {SyncLagMax} are allowed.");
+                    $"node {Named(now, Node)} is {last.CountSince(peer.Match)} entries behind, "
+                    + $"at most {SyncLagMax} are allowed.");
             }
 
             if (!peer.MayVote)
@@ -239,7 +241,8 @@ public sealed record MembershipChange(
         var answering = 0;
         foreach (var voter in next.Voters)
         {
-            answering += voter == leader || peers.Any(peer => peer.Node == voter && peer.IsActive && peer.MayVote) ? 1 : 0;
+            var answers = voter == leader || peers.Any(peer => peer.Node == voter && peer.IsActive && peer.MayVote);
+            answering += answers ? 1 : 0;
         }
 
         var needed = Majority.Size(next.Voters.Length);

@@ -38,7 +38,7 @@ internal sealed class MembershipHistory
         }
     }
 
-    /// <summary>Everything up to <paramref name="commit"/> is committed. Whether that made another one committed.</summary>
+    /// <summary>Everything up to <paramref name="commit"/> is committed: is that news of a membership?</summary>
     public bool Commit(LogIndex commit)
     {
         var count = 0;
