@@ -54,6 +54,7 @@ public sealed class Wal : IDisposable
     private readonly SortedList<uint, List<LogEntry>> _recovered;
     private readonly List<WalSegment> _segments;
     private long _segmentBytes;
+    private ulong _deletable;
     private bool _isClosedInOrder;
     private bool _isDisposed;
     private volatile Exception? _failure;
@@ -239,6 +240,10 @@ public sealed class Wal : IDisposable
     }
 
     /// <summary>Writes and syncs everything buffered. When it returns, all of it survives a power failure.</summary>
+    /// <exception cref="IOException">
+    /// No room (<see cref="DiskErrors.IsFull"/>): nothing was written, everything is still buffered, and Sync may be
+    /// called again. After any other failure the log is unusable.
+    /// </exception>
     public void Sync()
     {
         ThrowIfUnusable();
@@ -247,6 +252,7 @@ public sealed class Wal : IDisposable
             return;
         }
 
+        MakeRoom();
         try
         {
             foreach (var part in _batch.Parts)
@@ -287,6 +293,7 @@ public sealed class Wal : IDisposable
         Publish();
         _isClosedInOrder = false;
         _batch.Restart();
+        DeleteBelow(_deletable);
 #if MUTANTS
         foreach (var (group, state) in _late)
         {
@@ -301,7 +308,8 @@ public sealed class Wal : IDisposable
 
     /// <summary>
     /// Says that entries up to <paramref name="kept"/> are covered by a durable snapshot; deletes whole
-    /// segments that hold nothing else. Term and vote are carried over first, durably.
+    /// segments that hold nothing else. Term and vote are carried over first, durably. Without room for that (see
+    /// <see cref="Sync"/>) the segments stay until the next sync.
     /// </summary>
     public void CutBefore(GroupId group, EntryId kept)
     {
@@ -309,6 +317,7 @@ public sealed class Wal : IDisposable
         var state = GroupOf(group);
         if (kept.Index <= state.LogStart.Index)
         {
+            Sync(); // Perhaps a cut for whose checkpoint there was no room.
             return;
         }
 
@@ -334,8 +343,8 @@ public sealed class Wal : IDisposable
         }
 
         AppendCheckpoint(group, state, needed);
+        _deletable = needed;
         Sync();
-        DeleteBelow(needed);
     }
 
     /// <summary>
@@ -399,6 +408,29 @@ public sealed class Wal : IDisposable
             {
                 segment.Retire();
             }
+        }
+    }
+
+    /// <summary>
+    /// Prepares every segment the batch needs before its first byte is written: a disk that is full is noticed while
+    /// everything can still wait.
+    /// </summary>
+    private void MakeRoom()
+    {
+        try
+        {
+            foreach (var part in _batch.Parts)
+            {
+                if (part.Header is { } header)
+                {
+                    _files.MakeReady(header);
+                }
+            }
+        }
+        catch (Exception e) when (e is not IOException full || !DiskErrors.IsFull(full))
+        {
+            _failure = e;
+            throw;
         }
     }
 

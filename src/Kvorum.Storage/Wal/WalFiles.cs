@@ -17,9 +17,9 @@ internal sealed class WalFiles(IDisk disk, string directory, long segmentBytes)
 
     private const string SpareName = "spare";
     private const string SpareTemporaryName = "spare.tmp";
-    private const string NextTemporaryName = "next.tmp";
 
     private readonly Lock _gate = new();
+    private readonly List<(string Name, ulong Sequence, long Size)> _ready = [];
     private bool _hasSpare;
     private bool _isPreparing;
 
@@ -101,19 +101,33 @@ internal sealed class WalFiles(IDisk disk, string directory, long segmentBytes)
     }
 
     /// <summary>
-    /// Makes the segment that <paramref name="header"/> describes, durably, from the spare if that fits.
+    /// Zero-fills a file for the segment that <paramref name="header"/> describes, or takes the spare. When it fails
+    /// for want of room, nothing but the attempt is lost; what was made before is kept for the next one.
     /// </summary>
+    public void MakeReady(in WalSegmentHeader header)
+    {
+        var (sequence, size) = (header.Sequence, header.Size);
+        if (_ready.Exists(file => file.Sequence == sequence && file.Size == size))
+        {
+            return;
+        }
+
+        var name = "next-" + WalSegment.NameOf(sequence) + ".tmp";
+        if (!TryTakeSpare(size, name))
+        {
+            Fill(name, size);
+        }
+
+        _ready.Add((name, sequence, size));
+    }
+
+    /// <summary>Makes the segment that <paramref name="header"/> describes, durably.</summary>
     public WalSegment Create(in WalSegmentHeader header)
     {
-        var from = NextTemporaryName;
-        if (!TryTakeSpare(header.Size, out var spare))
-        {
-            Fill(NextTemporaryName, header.Size);
-        }
-        else
-        {
-            from = spare;
-        }
+        MakeReady(header);
+        var sequence = header.Sequence;
+        var from = _ready.Find(file => file.Sequence == sequence).Name;
+        _ready.RemoveAll(file => file.Sequence <= sequence);
 
         Span<byte> bytes = stackalloc byte[WalSegmentHeader.Bytes];
         var salt = header.Write(bytes);
@@ -172,14 +186,19 @@ internal sealed class WalFiles(IDisk disk, string directory, long segmentBytes)
         disk.SyncDirectory(directory);
     }
 
-    private bool TryTakeSpare(long size, out string name)
+    private bool TryTakeSpare(long size, string name)
     {
-        name = SpareName;
         lock (_gate)
         {
-            var fits = _hasSpare && size == segmentBytes;
-            _hasSpare = _hasSpare && !fits;
-            return fits;
+            if (!_hasSpare || size != segmentBytes)
+            {
+                return false;
+            }
+
+            // Out of the way of the next spare, which may be ready before this one has a header.
+            disk.Rename(PathOf(SpareName), PathOf(name));
+            _hasSpare = false;
+            return true;
         }
     }
 

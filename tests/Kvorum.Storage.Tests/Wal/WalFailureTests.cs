@@ -98,6 +98,83 @@ public sealed class WalFailureTests
     }
 
     [Fact]
+    public void A_log_without_room_writes_nothing_waits_and_goes_on_where_it_was()
+    {
+        var model = new LogModel(1);
+        var wal = Wal.Open(_disk, Directory, Logs.Options());
+        _disk.Quota = 10_000;
+        var index = 1UL;
+        for (var isFull = false; !isFull; index++)
+        {
+            var entries = Logs.Entries(1, index, 1, payloadBytes: 300);
+            model.Append(Logs.Group, entries);
+            wal.Append(Logs.Group, entries);
+            isFull = !TrySync(wal, model);
+        }
+
+        // A batch over several segments, one of them larger than usual: all of it waits.
+        var (writes, paths) = (_disk.Writes, _disk.Paths.Count(path => path.EndsWith(".wal", StringComparison.Ordinal)));
+        var more = Logs.Entries(1, index, 60, payloadBytes: 300).Append(Logs.Large(1, index + 60, 9000)).ToArray();
+        model.Append(Logs.Group, more);
+        wal.Append(Logs.Group, more);
+        Assert.False(TrySync(wal, model));
+        _disk.Quota = 20_000;
+        Assert.False(TrySync(wal, model));
+        Assert.Equal(paths, _disk.Paths.Count(path => path.EndsWith(".wal", StringComparison.Ordinal)));
+        Assert.True(_disk.Writes > writes); // Zeros only.
+        Assert.NotEmpty(wal.Read(Logs.Group, new LogIndex(1), 100));
+        using (var crashed = Wal.Open(_disk.Copy(), Directory, Logs.Options()))
+        {
+            model.AssertPossible(crashed);
+        }
+
+        _disk.Quota = long.MaxValue;
+        Assert.True(TrySync(wal, model));
+        wal.Dispose();
+        Assert.DoesNotContain(_disk.Paths, path => path.EndsWith(".tmp", StringComparison.Ordinal));
+        using var again = Wal.Open(_disk.AfterCrash(Survival.None, new Random(1)), Directory, Logs.Options());
+        model.AssertLast(again);
+    }
+
+    [Fact]
+    public void A_cut_without_room_for_its_checkpoint_deletes_nothing_until_there_is()
+    {
+        using var wal = Wal.Open(_disk, Directory, Logs.Options(segmentBytes: 1024));
+        var index = 1UL;
+        for (; wal.BytesAvailable > 100 || index < 20; index++)
+        {
+            wal.Append(Logs.Group, Logs.Entries(1, index, 1, payloadBytes: 60));
+            wal.Sync();
+        }
+
+        _disk.Quota = wal.BytesOnDisk + 100;
+        var before = wal.BytesOnDisk;
+        var refusal = Assert.Throws<IOException>(() => wal.CutBefore(Logs.Group, Logs.Id(1, index - 1)));
+        Assert.True(DiskErrors.IsFull(refusal));
+        Assert.Equal(before, wal.BytesOnDisk);
+        _disk.Quota = long.MaxValue;
+        wal.CutBefore(Logs.Group, Logs.Id(1, index - 1));
+        Assert.InRange(wal.BytesOnDisk, 1024, 2048);
+        var crashed = _disk.AfterCrash(Survival.None, new Random(1));
+        using var again = Wal.Open(crashed, Directory, Logs.Options(segmentBytes: 1024));
+        Assert.Equal(Logs.Id(1, index - 1), again.TakeRecovered(Logs.Group).LogStart);
+    }
+
+    private static bool TrySync(Wal wal, LogModel model)
+    {
+        try
+        {
+            wal.Sync();
+            model.Acknowledge();
+            return true;
+        }
+        catch (IOException e) when (DiskErrors.IsFull(e))
+        {
+            return false;
+        }
+    }
+
+    [Fact]
     public void A_batch_of_many_appends_and_groups_is_one_write_and_one_sync()
     {
         using var wal = Wal.Open(_disk, Directory, Logs.Options(segmentBytes: 1024 * 1024));
