@@ -8,6 +8,12 @@ namespace Kvorum.Simulator;
 /// </param>
 internal sealed record KeyOperation(Operation Operation, CompiledStep[] Steps, int Bit, bool ChecksFailure)
 {
+    /// <summary>
+    /// An unknown operation that nobody could tell from this one, invoked earlier: it takes effect first, or neither
+    /// does. −1 for none.
+    /// </summary>
+    public int Twin { get; init; } = -1;
+
     public bool IsUnknown => Operation.Outcome == OperationOutcome.Unknown;
 
     /// <summary>The state after this operation took effect on <paramref name="state"/>.</summary>
@@ -100,7 +106,7 @@ internal static class KeyHistory
 
         for (var key = 0; key < keys.Length; key++)
         {
-            keys[key] = WithoutUnseen(keys[key]);
+            keys[key] = WithTwins(history.Values, WithoutUnseen(keys[key]));
         }
 
         return keys;
@@ -149,5 +155,60 @@ internal static class KeyHistory
             .Where(operation => !operation.IsUnknown || !operation.Steps.All(step =>
                 step.Kind == StepKind.CompareValue || (step.Kind == StepKind.Write && !seen.Contains(step.Argument))))
             .Select((operation, bit) => operation with { Bit = bit })];
+    }
+
+    /// <summary>Deletes are alike, and so are writes and appends of what nobody saw.</summary>
+    private static List<KeyOperation> WithTwins(ValueTable values, List<KeyOperation> operations)
+    {
+        var seen = new HashSet<int>();
+        var seenItems = new HashSet<int>();
+        foreach (var step in operations.SelectMany(operation => operation.Steps))
+        {
+            var value = step.Kind == StepKind.CompareValue ? step.Argument : step.IsSeen ? step.SeenValue : 0;
+            for (; value > ValueTable.Absent && seen.Add(value); value = values.Shorter(value))
+            {
+                seenItems.Add(values.LastItem(value));
+            }
+        }
+
+        var twins = new Dictionary<StepKind, int>();
+        for (var i = 0; i < operations.Count; i++)
+        {
+            var changes = operations[i].Steps.Where(step => step.Kind != StepKind.Read).ToArray();
+            if (!operations[i].IsUnknown || changes.Length != 1 || changes[0].Kind == StepKind.CompareValue
+                || (changes[0].Kind == StepKind.Write && seen.Contains(changes[0].Argument))
+                || (changes[0].Kind == StepKind.Append && seenItems.Contains(changes[0].Argument)))
+            {
+                continue;
+            }
+
+            operations[i] = operations[i] with { Twin = twins.GetValueOrDefault(changes[0].Kind, -1) };
+            twins[changes[0].Kind] = operations[i].Bit;
+        }
+
+        return operations;
+    }
+
+    /// <summary>
+    /// The longest list somebody read, when the key only grows: every state on the way is a beginning of it or longer.
+    /// </summary>
+    public static int LongestList(ValueTable values, List<KeyOperation> operations)
+    {
+        var longest = ValueTable.Absent;
+        foreach (var operation in operations)
+        {
+            foreach (var step in operation.Steps)
+            {
+                if (step.Kind is StepKind.Write or StepKind.Delete)
+                {
+                    return ValueTable.Absent;
+                }
+
+                var isRead = step is { Kind: StepKind.Read, IsSeen: true };
+                longest = isRead && values.Length(step.SeenValue) > values.Length(longest) ? step.SeenValue : longest;
+            }
+        }
+
+        return longest;
     }
 }

@@ -16,6 +16,8 @@ internal sealed class LinearizabilitySearch
     private readonly int[] _after;
     private readonly int[] _before;
     private readonly ulong[] _effective;
+    private readonly int _longestLength;
+    private readonly HashSet<int> _beginnings = [];
     private readonly HashSet<Memo> _seen = new(Memo.Comparer);
 
     public LinearizabilitySearch(ValueTable values, List<KeyOperation> operations, int stepsMax)
@@ -23,6 +25,13 @@ internal sealed class LinearizabilitySearch
         _values = values;
         _operations = operations;
         _stepsMax = stepsMax;
+        var longest = KeyHistory.LongestList(values, operations);
+        _longestLength = values.Length(longest);
+        for (var list = longest; values.Length(list) > 0; list = values.Shorter(list))
+        {
+            _beginnings.Add(list);
+        }
+
         _answered = operations.Count(operation => !operation.IsUnknown);
         _effective = new ulong[(_answered + 63) / 64 + (operations.Count - _answered + 63) / 64];
 
@@ -65,7 +74,10 @@ internal sealed class LinearizabilitySearch
                     return VerdictKind.Undecided;
                 }
 
-                if (operation.TryApply(_values, state, out var next) && TryNote(operation, next))
+                if (IsAfterTwin(operation) && operation.TryApply(_values, state, out var next)
+                    && (_beginnings.Count == 0 || next == state || _values.Length(next) > _longestLength
+                        || _beginnings.Contains(next))
+                    && TryNote(operation, next))
                 {
                     taken.Push((at, state));
                     state = next;
@@ -160,11 +172,17 @@ internal sealed class LinearizabilitySearch
         }
     }
 
+    private int Position(int bit) => bit < _answered ? bit : (_answered + 63) / 64 * 64 + bit - _answered;
+
+    private bool IsAfterTwin(KeyOperation operation)
+    {
+        var position = operation.Twin < 0 ? -1 : Position(operation.Twin);
+        return position < 0 || (_effective[position / 64] & (1UL << (position % 64))) != 0;
+    }
+
     private void Toggle(KeyOperation operation)
     {
-        var bit = operation.IsUnknown
-            ? (_answered + 63) / 64 * 64 + operation.Bit - _answered
-            : operation.Bit;
+        var bit = Position(operation.Bit);
         _effective[bit / 64] ^= 1UL << (bit % 64);
     }
 

@@ -27,6 +27,9 @@ internal sealed class ReplayModel
 
     public int Mark => _undo.Count;
 
+    /// <summary>What is stored under a key now.</summary>
+    public int ValueOf(int key) => _state[key];
+
     /// <summary>The revision of the deepest contradiction.</summary>
     public long FailedRevision { get; private set; } = -1;
 

@@ -29,10 +29,11 @@ internal sealed class TotalOrderEvidence
                 continue;
             }
 
-            foreach (var step in _order.Compiled.Steps(place))
+            var steps = _order.Compiled.Steps(place);
+            for (var i = 0; i < steps.Length; i++)
             {
-                if (step is { Kind: StepKind.Read, IsSeen: true } && !_writers.Changes(place, step.Key)
-                    && Examine(place, step) is { } verdict)
+                if (steps[i] is { Kind: StepKind.Read, IsSeen: true } && _writers.ReadsAt(place, i) is { } readAt
+                    && Examine(place, steps[i], readAt) is { } verdict)
                 {
                     return verdict;
                 }
@@ -42,11 +43,11 @@ internal sealed class TotalOrderEvidence
         return null;
     }
 
-    private Verdict? Examine(int reader, in CompiledStep step)
+    private Verdict? Examine(int reader, in CompiledStep step, long readAt)
     {
         if (step.SeenValue == ValueTable.Absent)
         {
-            return ExamineAbsence(reader, step);
+            return ExamineAbsence(reader, step, readAt);
         }
 
         if (_writers.WriterOf(step.Key, step.SeenValue) is not { } writer)
@@ -73,22 +74,22 @@ internal sealed class TotalOrderEvidence
         }
 
         return _order.Changes[writer] == ChangeKind.None
-            ? ExamineUnknown(reader, step, writer)
-            : ExaminePlaced(reader, step, writer);
+            ? ExamineUnknown(reader, step, writer, readAt)
+            : ExaminePlaced(reader, step, writer, readAt);
     }
 
-    private Verdict? ExamineAbsence(int reader, in CompiledStep step) =>
-        _writers.LastChange(step.Key, _order[reader].Revision) is { IsPresent: true } change
+    private Verdict? ExamineAbsence(int reader, in CompiledStep step, long readAt) =>
+        _writers.LastChange(step.Key, readAt) is { IsPresent: true } change
             && !_writers.MayVanish(step.Key)
             ? Violation("lost write", reader, step,
                 $"{_order.Show(change.Place)} wrote the key at or before this revision and nobody deleted it",
                 change.Place)
             : null;
 
-    private Verdict? ExaminePlaced(int reader, in CompiledStep step, int writer)
+    private Verdict? ExaminePlaced(int reader, in CompiledStep step, int writer, long readAt)
     {
         var written = _order[writer].Revision;
-        if (written > _order[reader].Revision)
+        if (written > readAt)
         {
             return Violation("read from the future", reader, step, string.Create(
                 CultureInfo.InvariantCulture, $"{_order.Show(writer)} has the later revision {written}"), writer);
@@ -101,10 +102,10 @@ internal sealed class TotalOrderEvidence
                 $"it is told to be of revision {step.SeenRevision}, but {_order.Show(writer)} has {written}"), writer);
         }
 
-        return ExamineNewer(reader, step, writer, written);
+        return ExamineNewer(reader, step, writer, written, readAt);
     }
 
-    private Verdict? ExamineUnknown(int reader, in CompiledStep step, int writer)
+    private Verdict? ExamineUnknown(int reader, in CompiledStep step, int writer, long readAt)
     {
         var told = step.SeenRevision;
         if (told == 0)
@@ -120,18 +121,18 @@ internal sealed class TotalOrderEvidence
         }
 
         _forced[writer] = told;
-        if (told > _order[reader].Revision || told <= _order.EmptyRevision || _writers.IsClaimed(told))
+        if (told > readAt || told <= _order.EmptyRevision || _writers.IsClaimed(told))
         {
             return Violation("wrong revision", reader, step, string.Create(
                 CultureInfo.InvariantCulture,
                 $"it is told to be of revision {told}, which {_order.Show(writer)} cannot have"), writer);
         }
 
-        return ExamineNewer(reader, step, writer, told);
+        return ExamineNewer(reader, step, writer, told, readAt);
     }
 
-    private Verdict? ExamineNewer(int reader, in CompiledStep step, int writer, long written) =>
-        _writers.LastChange(step.Key, _order[reader].Revision) is { } change
+    private Verdict? ExamineNewer(int reader, in CompiledStep step, int writer, long written, long readAt) =>
+        _writers.LastChange(step.Key, readAt) is { } change
             && change.Place != writer && _order[change.Place].Revision > written
             ? Violation("lost write", reader, step, string.Create(
                 CultureInfo.InvariantCulture,

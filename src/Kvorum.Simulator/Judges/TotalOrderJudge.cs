@@ -12,7 +12,7 @@ namespace Kvorum.Simulator;
 /// </remarks>
 /// <param name="emptyRevision">The revision of a store nobody has written to.</param>
 /// <param name="attemptsMax">Placements of unknown operations tried before the judge gives up.</param>
-public sealed class TotalOrderJudge(long emptyRevision = 1, int attemptsMax = 1_000_000) : IJudge
+public sealed class TotalOrderJudge(long emptyRevision = 1, int attemptsMax = 100_000) : IJudge
 {
     internal const string Name = "total order";
 

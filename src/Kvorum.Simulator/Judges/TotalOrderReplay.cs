@@ -14,6 +14,7 @@ internal sealed class TotalOrderReplay
     private readonly TotalOrderHints _hints;
     private readonly List<Choice> _choices = [];
     private readonly bool[] _isUsed;
+    private GapMatching _matching = new([], 0, _ => []);
     private int _attempts;
     private int _next;
 
@@ -28,6 +29,18 @@ internal sealed class TotalOrderReplay
 
     public Verdict Run()
     {
+        if (_hints.FindUnexplainedKey(_attemptsMax) is { } unexplained)
+        {
+            return unexplained;
+        }
+
+        _matching = _hints.Match();
+        if (_matching.Unmatched is { } unmatched)
+        {
+            _model.NoteMissing(unmatched);
+            return Explain();
+        }
+
         if (!AnswerOthers(_order.EmptyRevision, changer: -1))
         {
             return Explain();
@@ -85,9 +98,16 @@ internal sealed class TotalOrderReplay
         Release(choice);
         while (choice.Alternatives.MoveNext())
         {
+            var place = choice.Alternatives.Current;
+            var isUnknown = _order.Changes[place] == ChangeKind.None;
+            if (_isUsed[place] || (isUnknown && !_matching.TryTake(choice.Revision, place)))
+            {
+                continue;
+            }
+
             _attempts++;
-            choice.Taken = choice.Alternatives.Current;
-            _isUsed[choice.Taken] = true;
+            choice.Taken = place;
+            _isUsed[place] = true;
             if (_model.TryChange(choice.Taken, choice.Revision) && AnswerOthers(choice.Revision, choice.Taken))
             {
                 return true;
@@ -109,6 +129,7 @@ internal sealed class TotalOrderReplay
         {
             _isUsed[choice.Taken] = false;
             choice.Taken = -1;
+            _matching.Release(choice.Revision);
         }
     }
 
@@ -143,14 +164,27 @@ internal sealed class TotalOrderReplay
         }
 
         deletes.Sort((left, right) => _order[left].Invoked.CompareTo(_order[right].Invoked));
-        return deletes.Concat(_hints.Unknown(revision, next, _isUsed)).GetEnumerator();
+        foreach (var place in deletes)
+        {
+            yield return place;
+        }
+
+        foreach (var place in _hints.Unknown(revision, next, _model.ValueOf, _matching.MatchOf(revision)))
+        {
+            yield return place;
+        }
     }
 
-    private Verdict Undecided() => new(
-        TotalOrderJudge.Name, VerdictKind.Undecided, "undecided", string.Create(
+    private Verdict Undecided()
+    {
+        var reason = _model.FailedPlace < 0
+            ? "nobody fits"
+            : $"{_order.Show(_model.FailedPlace)}: {_model.FailedReason}";
+        return new Verdict(TotalOrderJudge.Name, VerdictKind.Undecided, "undecided", string.Create(
             CultureInfo.InvariantCulture,
             $"{_attempts} placements of {_order.Unknown.Length} operations with unknown outcome were tried, and none "
-            + $"explains revision {_model.FailedRevision}."), []);
+            + $"explains revision {_model.FailedRevision}: {reason}."), []);
+    }
 
     private Verdict Explain()
     {

@@ -72,18 +72,24 @@ internal sealed class WriterTable
     /// <summary>Whether a write or append was answered with this revision.</summary>
     public bool IsClaimed(long revision) => _claimed.Contains(revision);
 
-    /// <summary>Whether the operation itself changes the key, so that its reads may see its own change.</summary>
-    public bool Changes(int place, int key)
+    /// <summary>
+    /// The newest revision whose state a read may show: the operation's own, or the one before when it goes on to
+    /// change the key; null when it has changed the key already, so that the read shows its own change.
+    /// </summary>
+    public long? ReadsAt(int place, int stepIndex)
     {
-        foreach (var step in _order.Compiled.Steps(place))
+        var steps = _order.Compiled.Steps(place);
+        var revision = _order[place].Revision;
+        for (var i = 0; i < steps.Length; i++)
         {
-            if (step.Key == key && step.Kind is StepKind.Write or StepKind.Append or StepKind.Delete)
+            if (steps[i].Key == steps[stepIndex].Key
+                && steps[i].Kind is StepKind.Write or StepKind.Append or StepKind.Delete)
             {
-                return true;
+                return i < stepIndex ? null : revision - 1;
             }
         }
 
-        return false;
+        return revision;
     }
 
     private static long Pair(int key, int id) => ((long)key << 32) | (uint)id;

@@ -5,19 +5,19 @@ public class BruteForceComparisonTests
 {
     [Fact]
     public void The_total_order_judge_says_what_brute_force_says() =>
-        Agree(new TotalOrderJudge(), new Differential(Workload.Mixed, Rule.Revisions | Rule.Lengths));
+        Agree(new TotalOrderJudge(), Differential.TotalOrder);
 
     [Fact]
     public void The_linearizability_judge_says_what_brute_force_says() =>
-        Agree(new LinearizabilityJudge(), new Differential(Workload.SingleKey, Rule.Lengths));
+        Agree(new LinearizabilityJudge(), Differential.Linearizability);
 
     [Fact]
     public void The_append_judge_says_what_brute_force_says() =>
-        Agree(new AppendJudge(), new Differential(Workload.Appends, Rule.Lengths));
+        Agree(new AppendJudge(), Differential.Append);
 
     [Fact]
     public void The_list_append_judge_says_what_brute_force_says() =>
-        Agree(new ListAppendJudge(), new Differential(Workload.ListTransactions, Rule.Values));
+        Agree(new ListAppendJudge(), Differential.ListAppend);
 
     private static void Agree(IJudge judge, Differential differential)
     {

@@ -8,6 +8,14 @@ internal sealed record Differential(Workload Workload, Rule Rules)
     /// <summary>Twice the 10,000 histories the bar asks for each judge.</summary>
     public const int Histories = 20_000;
 
+    public static Differential TotalOrder { get; } = new(Workload.Mixed, Rule.Revisions | Rule.Lengths);
+
+    public static Differential Linearizability { get; } = new(Workload.SingleKey, Rule.Lengths);
+
+    public static Differential Append { get; } = new(Workload.Appends, Rule.Lengths);
+
+    public static Differential ListAppend { get; } = new(Workload.ListTransactions, Rule.Values);
+
     /// <summary>
     /// Half of the histories as a correct store made them, half with one to three things changed. Null when judge and
     /// brute force agree on every one; else the first disagreement.

@@ -25,17 +25,21 @@ internal sealed class HistoryMaker
     private readonly KeyedChance _chance;
     private readonly Workload _workload;
     private readonly List<(long Effect, Operation Operation)> _calls = [];
+    private readonly int _keys;
     private ulong _counter;
     private int _values;
 
-    private HistoryMaker(ulong seed, Workload workload)
+    private HistoryMaker(ulong seed, Workload workload, int keys)
     {
+        _keys = keys;
         _chance = new KeyedChance(seed);
         _workload = workload;
     }
 
-    public static List<Operation> Make(ulong seed, Workload workload, int count, int clients = 3, int slack = 1_000) =>
-        new HistoryMaker(seed, workload).Make(count, clients, slack);
+    /// <param name="keys">Times two registers and two lists.</param>
+    public static List<Operation> Make(
+        ulong seed, Workload workload, int count, int clients = 3, int slack = 1_000, int keys = 1) =>
+        new HistoryMaker(seed, workload, keys).Make(count, clients, slack);
 
     private List<Operation> Make(int count, int clients, int slack)
     {
@@ -72,7 +76,7 @@ internal sealed class HistoryMaker
     /// <summary>Times are multiples of 1,000 plus a number of their own, so no two are equal.</summary>
     private void AddCall(int i, int client, int slack, long[] now)
     {
-        var steps = Steps();
+        var steps = Spread(Steps());
         var isWrite = steps.Exists(step => step.Kind is StepKind.Write or StepKind.Delete or StepKind.Append);
         var isLocal = !isWrite && _workload == Workload.Mixed && steps.All(step => step.Kind == StepKind.Read)
             && Draw(4) == 0;
@@ -116,6 +120,13 @@ internal sealed class HistoryMaker
                     _ => Register(Draw(2) == 0 ? "r0" : "r1"),
                 };
         }
+    }
+
+    /// <summary>The same steps on another set of keys.</summary>
+    private List<Step> Spread(List<Step> steps)
+    {
+        var set = _keys == 1 ? 0 : Draw(_keys);
+        return set == 0 ? steps : [.. steps.Select(step => step with { Key = $"{step.Key}.{set}" })];
     }
 
     private List<Step> Register(string key) => Draw(8) switch
