@@ -9,6 +9,9 @@ namespace Kvorum.Simulator;
 /// </summary>
 internal sealed class SimClient
 {
+    /// <summary>Operations that wait for the one under way; more are given up unasked.</summary>
+    private const int QueueMax = 16;
+
     private readonly SimWorld _world;
     private readonly SimNetwork _network;
     private readonly SimSettings _settings;
@@ -74,9 +77,9 @@ internal sealed class SimClient
 
     private void Arrive(PlannedOperation operation)
     {
-        if (_isStopped)
+        if (_isStopped || _queue.Count >= QueueMax)
         {
-            return;
+            return; // A cluster that is slower than its clients' plan must not have to work off what gathers.
         }
 
         _queue.Enqueue(operation);

@@ -17,6 +17,9 @@ internal sealed class SimNetwork
     private const long SilenceMin = 1_000_000;
     private const long SilenceMax = 8_000_000;
 
+    /// <summary>The longest tail of a delay; what follows on the same link waits behind it.</summary>
+    private const long DelayMax = 5_000_000;
+
     private const long LateMin = 2_000_000;
     private const long LateMax = 60_000_000;
 
@@ -90,6 +93,7 @@ internal sealed class SimNetwork
                 link.Blocks = 0;
                 link.SlowUntil = 0;
                 link.CorruptUntil = 0;
+                link.LastArrival = 0;
             }
         }
 
@@ -226,7 +230,7 @@ internal sealed class SimNetwork
 
             if (chance.Hits(settings.HeavyTailPerMillion))
             {
-                delay *= chance.Between(10, 1000);
+                delay = Math.Min(DelayMax, delay * chance.Between(10, 1000));
                 _world.Injected.Add("net.heavy.tail");
             }
 
