@@ -21,6 +21,13 @@ public sealed class OverloadedException(string what)
     public override bool IsSafeToRetry => true;
 }
 
+/// <summary>The leader's disk has no room for more of the log; nothing was proposed. Reads go on.</summary>
+public sealed class DiskFullException()
+    : KvorumException("The leader's disk is full: no room for more of the log. Nothing was proposed; free some space.")
+{
+    public override bool IsSafeToRetry => true;
+}
+
 /// <summary>The command was proposed and its fate is not known: it may still be applied.</summary>
 public sealed class OutcomeUnknownException(string why)
     : KvorumException($"The outcome is unknown: {why}. The command may still be applied.")

@@ -28,6 +28,7 @@ public interface IKvorum
     /// </exception>
     /// <exception cref="NoLeaderException">No leader within the timeout; nothing was proposed.</exception>
     /// <exception cref="OverloadedException">The inbox is full; nothing was proposed.</exception>
+    /// <exception cref="DiskFullException">The leader, this node, has no room; nothing was proposed.</exception>
     /// <exception cref="ProposalDroppedException">A change of leader dropped it; no effect.</exception>
     /// <exception cref="OutcomeUnknownException">Timed out, or the leader was lost, after proposing.</exception>
     /// <exception cref="NodeStoppedException">The node is stopping; nothing was proposed.</exception>

@@ -28,6 +28,8 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
     private readonly ProposalDesk _proposals;
     private readonly ReadDesk _reads;
     private readonly LogWriter _writer;
+    private readonly LogRoom _room;
+    private readonly SyncClock _syncs;
     private readonly Applier _applier;
     private readonly SnapshotWorker _snapshots;
     private readonly LogCompactor _compactor;
@@ -72,8 +74,11 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
             _inbox, _pendingProposals, new Completions(executor, _readable), Metrics, raftOptions.ProposalsMax,
             seed >> 1);
         _reads = new ReadDesk(_pendingReads, new Completions(executor, _readable), Metrics, seed >> 1);
+        _room = LogRoom.Of(options);
+        _syncs = new SyncClock(time);
         _compactor = new LogCompactor(
-            options.SnapshotLogBytes, (long)(recovery.State.Snapshot?.Length ?? 0), recovery.State.Entries.Sum(Size));
+            options.SnapshotLogBytes, (long)(recovery.State.Snapshot?.Length ?? 0), recovery.State.Entries.Sum(Size),
+            time);
         _ledger = new PeerLedger(recovery.Directory, newIncarnation, logger, Post);
         _admin = new AdminDesk(executor, seed >> 1);
         _board = new StatusBoard(options, _ledger, recovery);
@@ -84,7 +89,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         _applierWorker = executor.Attach($"{options.Name} apply", Guarded(ApplierTurn));
         _snapshotWorker = executor.Attach($"{options.Name} snapshot", Guarded(() => _snapshots!.Turn()));
         _writer = new LogWriter(
-            NodeRecovery.Group, recovery.Wal, new Outbox(transport), time, Metrics, Post, PrepareSegment)
+            NodeRecovery.Group, recovery.Wal, _room, _syncs, new Outbox(transport), time, Metrics, Post, PrepareSegment)
         {
             Observer = options.Observer,
         };
@@ -95,9 +100,10 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
             Observer = options.Observer,
         };
         _snapshots = new SnapshotWorker(
-            NodeRecovery.Group, recovery.Directory, recovery.Wal, recovery.Snapshots, Metrics, Post, Install,
-            _compactor, time, logger);
+            NodeRecovery.Group, recovery, new SnapshotPace(time, options.SnapshotBytesPerSecond), _room, Metrics, Post,
+            Install, _compactor, time, logger);
         _replica = new Replica(Parts());
+        _snapshots.RequestSnapshot = _replica.RequestSnapshot;
     }
 
     /// <summary>
@@ -319,6 +325,9 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         Proposals = _proposals,
         Reads = _reads,
         Compactor = _compactor,
+        Room = _room,
+        Syncs = _syncs,
+        Options = _options,
         Ledger = _ledger,
         Admin = _admin,
         Transport = _transport,

@@ -63,8 +63,8 @@ internal static partial class Log
     public static partial void SnapshotDamaged(ILogger logger, string file);
 
     [LoggerMessage(1015, LogLevel.Error,
-        "The disk is full: no room for the next log segment. The node stops when the one in use is full; "
-        + "free some space. {Reason}")]
+        "The disk is full: no room for the next log segment. Writes are refused when the one in use is "
+        + "full; free some space. {Reason}")]
     public static partial void NoSegment(ILogger logger, string reason);
 
     [LoggerMessage(1020, LogLevel.Error,
@@ -96,4 +96,12 @@ internal static partial class Log
         "This node was removed from the cluster. It takes no more part; stop it. To come back it needs a new name "
         + "and an empty data directory.")]
     public static partial void Removed(ILogger logger);
+
+    [LoggerMessage(1031, LogLevel.Warning,
+        "The snapshot at {LastIncluded} could not be received and is tried again later; nothing else is lost. "
+        + "{Reason}")]
+    public static partial void SnapshotNotReceived(ILogger logger, string lastIncluded, string reason);
+
+    [LoggerMessage(1032, LogLevel.Warning, "This leader hands over to a voter that is caught up: {Reason}.")]
+    public static partial void HandsOverForItsDisk(ILogger logger, string reason);
 }

@@ -12,7 +12,12 @@ internal sealed class LogWriter
 {
     private readonly Lock _lock = new();
     private readonly GroupId _group;
+    /// <summary>How long to wait before asking a full disk for room again.</summary>
+    private static readonly TimeSpan RoomRetry = TimeSpan.FromSeconds(2);
+
     private readonly Wal _wal;
+    private readonly LogRoom _room;
+    private readonly SyncClock _syncs;
     private readonly Outbox _outbox;
     private readonly TimeProvider _time;
     private readonly NodeMetrics _metrics;
@@ -20,12 +25,18 @@ internal sealed class LogWriter
     private readonly Action _prepareSegment;
     private Work _next = new();
     private Work _current = new();
+    private Stage _stage;
+    private long _heldAt;
+    private volatile bool _isHolding;
 
     public LogWriter(
-        GroupId group, Wal wal, Outbox outbox, TimeProvider time, NodeMetrics metrics, Action<Input> post, Action prepareSegment)
+        GroupId group, Wal wal, LogRoom room, SyncClock syncs, Outbox outbox, TimeProvider time, NodeMetrics metrics,
+        Action<Input> post, Action prepareSegment)
     {
         _group = group;
         _wal = wal;
+        _room = room;
+        _syncs = syncs;
         _outbox = outbox;
         _time = time;
         _metrics = metrics;
@@ -35,6 +46,9 @@ internal sealed class LogWriter
 
     /// <summary>Null in a live node.</summary>
     public ReplicaObserver? Observer { get; init; }
+
+    /// <summary>Something waits for room on the disk: a turn from time to time tries again.</summary>
+    public bool IsHolding => _isHolding;
 
     /// <summary>Copies what a step wants written and sent afterwards. Replica thread.</summary>
     public void Add(Effects effects)
@@ -56,6 +70,9 @@ internal sealed class LogWriter
             {
                 work.Parts.Add(new Part(PartKind.Entries, default, default, work.Entries.Count, effects.Append.Count));
                 work.Entries.AddRange(effects.Append);
+                var bytes = LogCompactor.BytesOf(effects.Append);
+                work.Bytes += bytes;
+                _room.OnQueued(bytes);
             }
 
             work.Messages.AddRange(effects.SendAfterSync);
@@ -75,45 +92,111 @@ internal sealed class LogWriter
         }
     }
 
-    /// <summary>Writes, syncs once, sends, reports. Returns when nothing waits.</summary>
+    /// <summary>Writes, syncs once, sends, reports. Returns when nothing waits, or no room is left.</summary>
     public void Turn()
     {
         while (true)
         {
-            lock (_lock)
+            if (!_isHolding)
             {
-                if (_next.IsEmpty)
+                lock (_lock)
                 {
-                    return;
+                    if (_next.IsEmpty)
+                    {
+                        return;
+                    }
+
+                    (_current, _next) = (_next, _current);
                 }
 
-                (_current, _next) = (_next, _current);
+                _stage = Stage.Append;
+            }
+            else if (_time.GetElapsedTime(_heldAt) < RoomRetry)
+            {
+                return;
             }
 
-            Write(_current);
+            if (!TryFinish(_current))
+            {
+                return;
+            }
+
             _current.Clear();
         }
     }
 
-    private void Write(Work work)
+    /// <summary>
+    /// Does what is left to do. False: the disk is full. Nothing of this stage happened then, and the work is held:
+    /// nobody hears that it is durable, and what comes later waits behind it.
+    /// </summary>
+    private bool TryFinish(Work work)
+    {
+        try
+        {
+            if (_stage is Stage.Append)
+            {
+                Append(work);
+                _stage = Stage.Sync;
+            }
+
+            if (_stage is Stage.Sync)
+            {
+                Sync(work);
+                _stage = Stage.Cut;
+            }
+
+            if (work.Cut is { } kept)
+            {
+                _wal.CutBefore(_group, kept);
+            }
+
+            _isHolding = false;
+        }
+        catch (IOException e) when (DiskErrors.IsFull(e))
+        {
+            _room.OnFull();
+            _heldAt = _time.GetTimestamp();
+            _isHolding = true;
+        }
+
+        if (_wal.NeedsNextSegment)
+        {
+            _prepareSegment();
+        }
+
+        return !_isHolding;
+    }
+
+    private void Append(Work work)
+    {
+        var entries = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(work.Entries);
+        foreach (var part in work.Parts)
+        {
+            switch (part.Kind)
+            {
+                case PartKind.HardState: _wal.Append(_group, part.HardState); break;
+                case PartKind.Reset: _wal.AppendReset(_group, part.LogStart); break;
+                case PartKind.Entries: _wal.Append(_group, entries.Slice(part.First, part.Count)); break;
+                default: throw new System.Diagnostics.UnreachableException();
+            }
+        }
+    }
+
+    private void Sync(Work work)
     {
         if (work.Parts.Count > 0)
         {
-            var entries = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(work.Entries);
-            foreach (var part in work.Parts)
+            _syncs.Begin();
+            try
             {
-                switch (part.Kind)
-                {
-                    case PartKind.HardState: _wal.Append(_group, part.HardState); break;
-                    case PartKind.Reset: _wal.AppendReset(_group, part.LogStart); break;
-                    case PartKind.Entries: _wal.Append(_group, entries.Slice(part.First, part.Count)); break;
-                    default: throw new System.Diagnostics.UnreachableException();
-                }
+                _wal.Sync();
+            }
+            finally
+            {
+                _metrics.Sync.Record((long)_syncs.End().TotalMicroseconds);
             }
 
-            var start = _time.GetTimestamp();
-            _wal.Sync();
-            _metrics.Sync.Record((long)_time.GetElapsedTime(start).TotalMicroseconds);
+            _room.OnWritten(work.Bytes, _wal.BytesAvailable);
             Observer?.Synced(work.Last);
         }
 
@@ -122,16 +205,13 @@ internal sealed class LogWriter
         {
             _post(new Persisted(work.Last));
         }
+    }
 
-        if (work.Cut is { } kept)
-        {
-            _wal.CutBefore(_group, kept);
-        }
-
-        if (_wal.NeedsNextSegment)
-        {
-            _prepareSegment();
-        }
+    private enum Stage
+    {
+        Append,
+        Sync,
+        Cut,
     }
 
     private enum PartKind
@@ -149,6 +229,7 @@ internal sealed class LogWriter
         public readonly List<LogEntry> Entries = [];
         public readonly List<Message> Messages = [];
         public WriteId Last;
+        public long Bytes;
         public EntryId? Cut;
 
         public bool IsEmpty => Parts.Count == 0 && Messages.Count == 0 && Last == WriteId.None && Cut is null;
@@ -159,6 +240,7 @@ internal sealed class LogWriter
             Entries.Clear();
             Messages.Clear();
             Last = WriteId.None;
+            Bytes = 0;
             Cut = null;
         }
     }

@@ -71,6 +71,18 @@ public sealed record NodeOptions
     /// <summary>Size of one log segment. Default 64 MiB.</summary>
     public long WalSegmentBytes { get; init; } = 64L * 1024 * 1024;
 
+    /// <summary>
+    /// The most bytes of snapshots sent to peers per second, over all of them, so that bringing one up to date leaves
+    /// room for the rest. Default 64 MiB.
+    /// </summary>
+    public long SnapshotBytesPerSecond { get; init; } = 64L * 1024 * 1024;
+
+    /// <summary>
+    /// A leader whose log syncs take longer than this, and than half an election timeout, hands over to a voter that is
+    /// caught up. Default 500 ms.
+    /// </summary>
+    public TimeSpan SlowSyncMax { get; init; } = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Client sessions unused for this long are forgotten. Default 1 hour.</summary>
     public TimeSpan SessionIdleMax { get; init; } = TimeSpan.FromHours(1);
 
@@ -119,6 +131,8 @@ public sealed record NodeOptions
         Require(InboxMax >= 1, nameof(InboxMax), "at least 1", InboxMax);
         Require(InboxBytesMax >= KvLimits.CommandBytesMax, nameof(InboxBytesMax), "room for one command", InboxBytesMax);
         Require(SnapshotLogBytes >= 1, nameof(SnapshotLogBytes), "at least 1", SnapshotLogBytes);
+        Require(SnapshotBytesPerSecond >= 1, nameof(SnapshotBytesPerSecond), "at least 1", SnapshotBytesPerSecond);
+        Require(SlowSyncMax > TimeSpan.Zero, nameof(SlowSyncMax), "more than 0", SlowSyncMax);
         Require(SessionIdleMax >= TimeSpan.FromSeconds(1), nameof(SessionIdleMax), "at least 1 s", SessionIdleMax);
         Require(AppendEntriesMax >= 1, nameof(AppendEntriesMax), "at least 1", AppendEntriesMax);
         Require(InflightMessagesMax >= 1, nameof(InflightMessagesMax), "at least 1", InflightMessagesMax);

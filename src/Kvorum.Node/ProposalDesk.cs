@@ -54,6 +54,19 @@ internal sealed class ProposalDesk(
         return new Propose(_current.Commands.AsMemory(0, _current.Count), ++_lastRequestId);
     }
 
+    /// <summary>What the batch that <see cref="Next"/> gave takes, in bytes.</summary>
+    public long NextBytes => _current?.Bytes ?? 0;
+
+    /// <summary>The batch that <see cref="Next"/> gave is not proposed; its callers hear why.</summary>
+    public void RefuseNext(KvorumException reason)
+    {
+        Invariant.Holds(_current is not null, "Only a batch that was asked for is refused.");
+        var batch = _held.Dequeue();
+        _current = null;
+        inbox.Release(batch.Count, batch.Bytes);
+        Fail(batch.Waiters.AsSpan(0, batch.Count), reason);
+    }
+
     /// <summary>
     /// The batch just proposed was appended at <paramref name="first"/>. Called before its entries can be applied.
     /// </summary>

@@ -22,6 +22,8 @@ internal sealed class Replica
     private readonly ProposalDesk _proposals;
     private readonly ReadDesk _reads;
     private readonly LogCompactor _compactor;
+    private readonly LogRoom _room;
+    private readonly DiskUpkeep _upkeep;
     private readonly PeerLedger _ledger;
     private readonly AdminDesk _admin;
     private readonly ITransport _transport;
@@ -51,6 +53,8 @@ internal sealed class Replica
         _proposals = parts.Proposals;
         _reads = parts.Reads;
         _compactor = parts.Compactor;
+        _room = parts.Room;
+        _upkeep = new DiskUpkeep(parts, RequestSnapshot);
         _ledger = parts.Ledger;
         _admin = parts.Admin;
         _transport = parts.Transport;
@@ -77,7 +81,10 @@ internal sealed class Replica
         // Messages before ticks: after a pause a leader's sign of life is read before the timeout is believed.
         foreach (var input in _inputs)
         {
-            Step(input);
+            if (!_room.IsFull || !IsRefused(input))
+            {
+                Step(input);
+            }
         }
 
         for (var i = 0; i < ticks; i++)
@@ -120,6 +127,12 @@ internal sealed class Replica
     {
         Volatile.Write(ref _now, _now + 1);
         Step(Tick.Instance);
+        if (_upkeep.OnTick(_now, _raft) is { } reason)
+        {
+            Log.HandsOverForItsDisk(_logger, reason);
+            Step(new TransferLeadership());
+        }
+
         _proposals.Expire(_now);
         _reads.Expire(_now);
         _admin.Expire(_now);
@@ -133,12 +146,49 @@ internal sealed class Replica
     {
         while (_proposals.Next(_raft.Leader is not null) is { } propose)
         {
+            if (_raft.Role is Role.Leader && !_room.Admits(_proposals.NextBytes))
+            {
+                _proposals.RefuseNext(new DiskFullException());
+                continue;
+            }
+
             var outcome = Step(propose);
             if (!_proposals.OnProposed(propose, outcome ?? default))
             {
                 return;
             }
         }
+    }
+
+    /// <summary>
+    /// Without room in the log nothing more is taken on: a leader says so to who forwards, and what a leader sends is
+    /// lost as a network would lose it, until it is sent again.
+    /// </summary>
+    private bool IsRefused(Input input)
+    {
+        switch (input)
+        {
+            case Receive { Message: AppendEntries { Entries.IsEmpty: false } append }:
+                return !_room.Admits(BytesOf(append.Entries.Span));
+            case Receive { Message: ForwardProposals forward } when _raft.Role is Role.Leader && !_room.Admits(0):
+                _outbox.Send(new ForwardReply(
+                    forward.Group, forward.To, forward.From, _raft.Term, forward.RequestId, forward.Offset,
+                    forward.Commands.Length, Accepted: false, EntryId.Start));
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private static long BytesOf(ReadOnlySpan<LogEntry> entries)
+    {
+        long bytes = 0;
+        foreach (ref readonly var entry in entries)
+        {
+            bytes += EntryCodec.Size(entry);
+        }
+
+        return bytes;
     }
 
     private void SubmitReads()

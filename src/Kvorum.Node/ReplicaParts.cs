@@ -30,6 +30,12 @@ internal sealed class ReplicaParts
 
     public required LogCompactor Compactor { get; init; }
 
+    public required LogRoom Room { get; init; }
+
+    public required SyncClock Syncs { get; init; }
+
+    public required NodeOptions Options { get; init; }
+
     public required PeerLedger Ledger { get; init; }
 
     public required AdminDesk Admin { get; init; }

@@ -12,35 +12,48 @@ namespace Kvorum.Node;
 /// </summary>
 /// <remarks>
 /// The queue is bounded by what asks: the core has one fetch or chunk per peer under way, the compactor one snapshot,
-/// the log one segment.
+/// the log one segment. Nothing damaged is handed on, and running out of room costs only the attempt.
 /// </remarks>
 internal sealed class SnapshotWorker(
-    GroupId group, DataDirectory directory, Wal wal, SnapshotStore store, NodeMetrics metrics, Action<Input> post, Action<SnapshotDescriptor> install,
-    LogCompactor compactor, TimeProvider time, ILogger logger)
+    GroupId group, NodeRecovery files, SnapshotPace pace, LogRoom room, NodeMetrics metrics, Action<Input> post,
+    Action<SnapshotDescriptor> install, LogCompactor compactor, TimeProvider time, ILogger logger)
 {
-    /// <summary>How long to wait before another try to make a log segment on a full disk.</summary>
-    private static readonly TimeSpan SegmentRetry = TimeSpan.FromSeconds(2);
+    /// <summary>How long to wait before asking a full disk for room again.</summary>
+    private static readonly TimeSpan RoomRetry = TimeSpan.FromSeconds(2);
 
-    // Numbers of the operating system (errno) that mean "no room": no space on the device, quota exceeded.
-    private const int NoSpace = 28;
-    private const int QuotaExceeded = 122;
+    /// <summary>A transfer of which nothing was asked for this long keeps no file.</summary>
+    private static readonly TimeSpan TransferIdleMax = TimeSpan.FromSeconds(30);
+
+    /// <summary>Named as sender of a chunk that could not be stored: nobody is answered, the leader asks again.</summary>
+    private static NodeId Nobody => default;
 
     private readonly Lock _lock = new();
     private readonly Queue<Action> _jobs = new();
+    private readonly List<ReadChunk> _deferred = [];
+    private volatile bool _hasDeferred;
     private bool _isSegmentQueued;
-    private long _segmentFailedAt;
+    private long? _segmentFailedAt;
+    private long? _receiveFailedAt;
+    private SnapshotDescriptor? _sending;
+    private long _sentAt;
+
+    /// <summary>Whether chunks wait for the pace to allow them.</summary>
+    public bool HasDeferred => _hasDeferred;
+
+    /// <summary>Asks for a snapshot of the state as it is, in place of one that turned out damaged.</summary>
+    public Action RequestSnapshot { get; set; } = static () => { };
 
     public void Fetch(FetchEntries fetch) => Add(() =>
     {
         IReadOnlyList<LogEntry> entries;
         try
         {
-            entries = wal.Read(group, fetch.From, fetch.BytesMax);
+            entries = files.Wal.Read(group, fetch.From, fetch.BytesMax);
         }
         catch (WalCorruptException e)
         {
             // Never served, and remembered: what is damaged could look like a torn tail at the next start.
-            directory.RememberDamage();
+            files.Directory.RememberDamage();
             throw new IOException($"{e.Message} The next start repairs the log.", e);
         }
 
@@ -49,8 +62,10 @@ internal sealed class SnapshotWorker(
 
     public void Read(ReadChunk read) => Add(() =>
     {
-        var data = store.ReadRaw(read.Snapshot, read.Offset, read.BytesMax);
-        post(new ChunkRead(read.Peer, read.Snapshot, read.Offset, data));
+        // A peer asks again when it waits long: only its last question counts.
+        _deferred.RemoveAll(other => other.Peer == read.Peer);
+        _deferred.Add(read);
+        _hasDeferred = true;
     });
 
     public void Write(WriteChunk write) => Add(() => Store(write));
@@ -59,7 +74,7 @@ internal sealed class SnapshotWorker(
     {
         lock (_lock)
         {
-            if (_isSegmentQueued || (_segmentFailedAt != 0 && time.GetElapsedTime(_segmentFailedAt) < SegmentRetry))
+            if (_isSegmentQueued || IsTooSoon(_segmentFailedAt))
             {
                 return;
             }
@@ -79,7 +94,7 @@ internal sealed class SnapshotWorker(
             {
                 Write(capture, lastIncluded, membership);
             }
-            catch (IOException e) when (e.HResult is NoSpace or QuotaExceeded)
+            catch (IOException e) when (DiskErrors.IsFull(e))
             {
                 // The previous snapshot and the whole log are still there: nothing is lost but room.
                 Log.SnapshotFailed(logger, e.Message);
@@ -97,25 +112,61 @@ internal sealed class SnapshotWorker(
             {
                 if (!_jobs.TryDequeue(out job!))
                 {
-                    return;
+                    break;
                 }
             }
 
             job();
         }
+
+        while (_deferred.Count > 0 && pace.IsFree)
+        {
+            var read = _deferred[0];
+            _deferred.RemoveAt(0);
+            Send(read);
+        }
+
+        _hasDeferred = _deferred.Count > 0;
+    }
+
+    private void Send(ReadChunk read)
+    {
+        byte[] data;
+        try
+        {
+            data = files.Snapshots.ReadRaw(read.Snapshot, read.Offset, read.BytesMax);
+        }
+        catch (SnapshotCorruptException e)
+        {
+            // An empty chunk makes the leader offer its newest snapshot, which is soon another one.
+            Log.SnapshotDamaged(logger, e.Message);
+            files.Snapshots.SetAside(read.Snapshot);
+            RequestSnapshot();
+            data = [];
+        }
+
+        pace.Spend(data.Length);
+        (_sending, _sentAt) = (read.Snapshot, time.GetTimestamp());
+        post(new ChunkRead(read.Peer, read.Snapshot, read.Offset, data));
     }
 
     private void MakeSegment()
     {
-        long failedAt = 0;
+        long? failedAt = null;
         try
         {
-            wal.PrepareNextSegment();
+            files.Wal.PrepareNextSegment();
+            room.OnRoom();
         }
-        catch (IOException e) when (e.HResult is NoSpace or QuotaExceeded)
+        catch (IOException e) when (DiskErrors.IsFull(e))
         {
-            // The segment in use still has room; only when that ends too must the node stop.
-            Log.NoSegment(logger, e.Message);
+            // The segment in use still has room; before it ends, writes are refused.
+            if (!room.IsFull)
+            {
+                Log.NoSegment(logger, e.Message);
+            }
+
+            room.OnFull();
             failedAt = time.GetTimestamp();
         }
 
@@ -129,13 +180,13 @@ internal sealed class SnapshotWorker(
     private void Write(KvCapture capture, EntryId lastIncluded, Membership membership)
     {
         SnapshotDescriptor descriptor;
-        using (var writer = store.Create(lastIncluded, membership))
+        using (var writer = files.Snapshots.Create(lastIncluded, membership))
         {
             capture.WriteTo(writer.Write);
             descriptor = writer.Publish();
         }
 
-        store.DeleteOld();
+        DeleteOld();
         metrics.SnapshotsTaken++;
         Log.SnapshotTaken(logger, lastIncluded.ToString(), descriptor.Length);
         post(new SnapshotTaken(descriptor));
@@ -144,16 +195,38 @@ internal sealed class SnapshotWorker(
 
     private void Store(WriteChunk write)
     {
+        if (IsTooSoon(_receiveFailedAt))
+        {
+            post(new ChunkWritten(Nobody, write.Snapshot, 0));
+            return;
+        }
+
+        try
+        {
+            _receiveFailedAt = null;
+            Receive(write);
+        }
+        catch (IOException e) when (DiskErrors.IsFull(e))
+        {
+            Log.SnapshotNotReceived(logger, write.Snapshot.LastIncluded.ToString(), e.Message);
+            files.Snapshots.DropReceived();
+            _receiveFailedAt = time.GetTimestamp();
+            post(new ChunkWritten(Nobody, write.Snapshot, 0));
+        }
+    }
+
+    private void Receive(WriteChunk write)
+    {
         var next = write.Data.Length > 0
-            ? store.Receive(write.Snapshot, write.Offset, write.Data.Span)
-            : store.ReceivedLength(write.Snapshot);
+            ? files.Snapshots.Receive(write.Snapshot, write.Offset, write.Data.Span)
+            : files.Snapshots.ReceivedLength(write.Snapshot);
         if (next < write.Snapshot.Length)
         {
             post(new ChunkWritten(write.From, write.Snapshot, next));
         }
-        else if (store.TryPublishReceived(write.Snapshot))
+        else if (files.Snapshots.TryPublishReceived(write.Snapshot))
         {
-            store.DeleteOld();
+            DeleteOld();
             install(write.Snapshot);
         }
         else
@@ -161,6 +234,12 @@ internal sealed class SnapshotWorker(
             post(new ChunkWritten(write.From, write.Snapshot, 0));
         }
     }
+
+    /// <summary>A file that a peer is being sent stays, so that its transfer can end: one at most.</summary>
+    private void DeleteOld() =>
+        files.Snapshots.DeleteOld(time.GetElapsedTime(_sentAt) < TransferIdleMax ? _sending : null);
+
+    private bool IsTooSoon(long? failedAt) => failedAt is { } at && time.GetElapsedTime(at) < RoomRetry;
 
     private void Add(Action job)
     {

@@ -17,6 +17,7 @@ internal static class ProblemWriter
     {
         NoLeaderException => Problem.NoLeader,
         OverloadedException => Problem.Overloaded,
+        DiskFullException => Problem.DiskFull,
         OutcomeUnknownException => Problem.OutcomeUnknown,
         ProposalDroppedException => Problem.ProposalDropped,
         ReadTimeoutException => Problem.ReadTimeout,
