@@ -54,8 +54,9 @@ internal sealed class DiskUpkeep(ReplicaParts parts, Action requestSnapshot)
 
     private string? Reason(long now, RaftNode raft)
     {
-        var reason = parts.Syncs.IsSlowerThan(_slow) ? $"its disk takes longer than {_slow.TotalMilliseconds} ms to sync"
-            : !parts.Room.Admits(0) ? "its disk is full"
+        var reason = parts.Syncs.IsSlowerThan(_slow)
+            ? $"its disk takes longer than {_slow.TotalMilliseconds} ms to sync"
+            : parts.Room.IsFull ? "its disk is full"
             : null;
         if (reason is null || !CouldTakeOver(raft))
         {

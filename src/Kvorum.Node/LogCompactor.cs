@@ -68,7 +68,9 @@ internal sealed class LogCompactor(long logBytesMin, long lastSnapshotBytes, lon
         }
     }
 
-    /// <summary>The snapshot could not be written (no space): <see cref="IsRetryDue"/> says when to try again.</summary>
+    /// <summary>
+    /// The snapshot could not be written (no space): <see cref="IsRetryDue"/> says when to try again.
+    /// </summary>
     public void OnFailed(Exception error)
     {
         lock (_lock)

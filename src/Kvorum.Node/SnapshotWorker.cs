@@ -24,7 +24,9 @@ internal sealed class SnapshotWorker(
     /// <summary>A transfer of which nothing was asked for this long keeps no file.</summary>
     private static readonly TimeSpan TransferIdleMax = TimeSpan.FromSeconds(30);
 
-    /// <summary>Named as sender of a chunk that could not be stored: nobody is answered, the leader asks again.</summary>
+    /// <summary>
+    /// Named as sender of a chunk that could not be stored: nobody is answered, the leader asks again.
+    /// </summary>
     private static NodeId Nobody => default;
 
     private readonly Lock _lock = new();

@@ -1,5 +1,6 @@
 using System.Text;
 using Kvorum.Kv;
+using Kvorum.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Kvorum.Node.Tests;
@@ -12,6 +13,7 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly SortedDictionary<ulong, KvorumNode> _nodes = [];
     private readonly string _root = Directory.CreateTempSubdirectory("kvorum-node-").FullName;
     private readonly int _size;
+    private ulong _incarnation;
 
     public TestCluster(int size, Func<NodeOptions, NodeOptions>? configure = null)
     {
@@ -52,8 +54,17 @@ internal sealed class TestCluster : IAsyncDisposable
         WalSegmentBytes = 1024 * 1024,
     });
 
-    public void Start(ulong node) =>
-        _nodes[node] = KvorumNode.Open(OptionsOf(node), Network.PortOf(node), TimeProvider.System, NullLoggerFactory.Instance);
+    /// <summary>The disks of nodes that have a special one.</summary>
+    public SortedDictionary<ulong, IDisk> Disks { get; } = [];
+
+    public void Start(ulong node)
+    {
+        var (options, port) = (OptionsOf(node), Network.PortOf(node));
+        var (time, loggers) = (TimeProvider.System, NullLoggerFactory.Instance);
+        _nodes[node] = Disks.TryGetValue(node, out var disk)
+            ? KvorumNode.Open(options, port, disk, new ThreadExecutor(), time, node, ++_incarnation, loggers)
+            : KvorumNode.Open(options, port, time, loggers);
+    }
 
     public async Task StopAsync(ulong node)
     {

@@ -76,6 +76,9 @@ internal sealed record Problem(string Name, int Status, string Title, Outcome Ou
     public static readonly Problem Overloaded =
         new("overloaded", 429, "The node is overloaded", Outcome.NotProposed);
 
+    public static readonly Problem DiskFull =
+        new("disk-full", 507, "The leader's disk is full", Outcome.NotProposed);
+
     public static readonly Problem Internal =
         new("internal", 500, "The node failed to handle the request", Outcome.Unknown);
 
@@ -101,7 +104,7 @@ internal sealed record Problem(string Name, int Status, string Title, Outcome Ou
     public string Type => "urn:kvorum:problem:" + Name;
 
     /// <summary>A later try may succeed without any change by the caller.</summary>
-    public bool IsTransient => Status is 429 or 503;
+    public bool IsTransient => Status is 429 or 503 or 507;
 
     public static string NameOf(Outcome outcome) => outcome switch
     {

@@ -113,14 +113,14 @@ public sealed class WalFailureTests
         }
 
         // A batch over several segments, one of them larger than usual: all of it waits.
-        var (writes, paths) = (_disk.Writes, _disk.Paths.Count(path => path.EndsWith(".wal", StringComparison.Ordinal)));
+        var (writes, paths) = (_disk.Writes, CountSegments());
         var more = Logs.Entries(1, index, 60, payloadBytes: 300).Append(Logs.Large(1, index + 60, 9000)).ToArray();
         model.Append(Logs.Group, more);
         wal.Append(Logs.Group, more);
         Assert.False(TrySync(wal, model));
         _disk.Quota = 20_000;
         Assert.False(TrySync(wal, model));
-        Assert.Equal(paths, _disk.Paths.Count(path => path.EndsWith(".wal", StringComparison.Ordinal)));
+        Assert.Equal(paths, CountSegments());
         Assert.True(_disk.Writes > writes); // Zeros only.
         Assert.NotEmpty(wal.Read(Logs.Group, new LogIndex(1), 100));
         using (var crashed = Wal.Open(_disk.Copy(), Directory, Logs.Options()))
@@ -159,6 +159,8 @@ public sealed class WalFailureTests
         using var again = Wal.Open(crashed, Directory, Logs.Options(segmentBytes: 1024));
         Assert.Equal(Logs.Id(1, index - 1), again.TakeRecovered(Logs.Group).LogStart);
     }
+
+    private int CountSegments() => _disk.Paths.Count(path => path.EndsWith(".wal", StringComparison.Ordinal));
 
     private static bool TrySync(Wal wal, LogModel model)
     {
