@@ -129,7 +129,8 @@ internal sealed class WalSalvage(IDisk disk, WalFiles files, WalOptions options,
 
             if (record.Group == group)
             {
-                See(record, scan.Content.AsMemory(offset + WalRecordHeader.Bytes, record.Length - WalRecordHeader.Bytes));
+                var bodyBytes = record.Length - WalRecordHeader.Bytes;
+                See(record, scan.Content.AsMemory(offset + WalRecordHeader.Bytes, bodyBytes));
             }
 
             offset += record.PaddedLength;
