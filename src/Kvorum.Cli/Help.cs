@@ -67,6 +67,17 @@ internal static class Help
             "kvorum bench --start-up 1000000    memory per key, and the time a restarted node needs",
             "kvorum bench --endpoints http://127.0.0.1:2379,http://127.0.0.1:2389",
         ],
+        { Name: "sim" } =>
+        [
+            "kvorum sim",
+            "kvorum sim --seed 42 --trace trace.txt",
+            "kvorum sim --minutes 60 --output json",
+            "kvorum sim --scenario kvorum-sim-42.txt",
+        ],
+        { Name: "simulation" } => ["kvorum verify simulation --seeds 2000"],
+        { Name: "determinism" } => ["kvorum verify determinism --seeds 100 --other ../Debug/net10.0/kvorum.dll"],
+        { Name: "mutants" } =>
+            ["dotnet run -c Release -p:Mutants=true --project src/Kvorum.Cli -- verify mutants --mutants 1-24"],
         _ => null,
     };
 }

@@ -13,6 +13,8 @@ var root = new RootCommand("Kvorum: a distributed, linearizable key-value store 
     DelCommand.Create(),
     StatusCommand.Create(),
     BenchCommand.Create(),
+    SimCommand.Create(),
+    VerifyCommand.Create(),
 };
 
 return await CommandLine.RunAsync(root, args);

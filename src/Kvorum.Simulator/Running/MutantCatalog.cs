@@ -18,9 +18,9 @@ public static class MutantCatalog
 {
     /// <summary>Whether this build has the seeded bugs in it.</summary>
 #if MUTANTS
-    public const bool IsBuiltIn = true;
+    public static bool IsBuiltIn => true;
 #else
-    public const bool IsBuiltIn = false;
+    public static bool IsBuiltIn => false;
 #endif
 
     public static IReadOnlyList<Mutant> All { get; } =

@@ -1,6 +1,8 @@
 namespace Kvorum.Simulator;
 
-/// <summary>Makes a failing plan small: fewest faults, operations and peculiarities that still break the same rule.</summary>
+/// <summary>
+/// Makes a failing plan small: fewest faults, operations and peculiarities that still break the same rule.
+/// </summary>
 /// <remarks>
 /// Draws are keyed, not ordered, so taking something out leaves the rest as it was. What is left need not show the same
 /// way to the failure, only the same rule broken.

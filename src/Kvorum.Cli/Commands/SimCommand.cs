@@ -1,0 +1,109 @@
+using System.CommandLine;
+using Kvorum.Cli.Sim;
+using Kvorum.Simulator;
+
+namespace Kvorum.Cli.Commands;
+
+/// <summary>'kvorum sim': clusters in virtual time, with faults drawn from seeds, judged after each.</summary>
+internal static class SimCommand
+{
+    private const long SeedsDefault = 100;
+    private const int NodesMax = 7;
+
+    private static readonly Option<string?> Scenario = SimOptions.Optional(
+        "--scenario", "NAME", "Run this scenario instead of seeds: a name of 'kvorum sim --list', or a file.");
+
+    private static readonly Option<string?> Nodes = SimOptions.Optional(
+        "--nodes", "N", $"Voters of every cluster, 1 to {NodesMax}. Default: drawn from the seed.");
+
+    private static readonly Option<string?> Trace = SimOptions.Optional(
+        "--trace", "FILE", "Write one line per event; for one seed or scenario.");
+
+    private static readonly Option<bool> Hashes = new("--hashes")
+    {
+        Description = "Print each seed and its trace hash.",
+        Hidden = true,
+    };
+
+    private static readonly Option<string?> FailuresMax = SimOptions.Optional(
+        "--failures-max", "N", "End after so many failing seeds. Default: 1.");
+
+    private static readonly Option<bool> KeepLarge = new("--no-shrink")
+    {
+        Description = "Leave a failing seed as it is.",
+    };
+
+    public static Command Create()
+    {
+        var options = new SimOptions();
+        var command = new Command(
+            "sim",
+            "Run the real consensus, storage and node code in a simulated world with faults, and judge what clients "
+                + "saw. Exit code 1 when something was violated.");
+        options.AddTo(command);
+        foreach (var option in (Option[])[Scenario, Nodes, Trace, FailuresMax, KeepLarge, Hashes])
+        {
+            command.Add(option);
+        }
+
+        command.SetAction((parsed, cancel) => RunAsync(options, parsed, cancel));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(SimOptions options, ParseResult parsed, CancellationToken cancel)
+    {
+        var seed = options.Seed(parsed);
+        Func<ulong, SimPlan> plan = Planner(parsed);
+        var count = SeedsOf(options, parsed);
+        if (parsed.GetValue(Scenario) is { } scenario)
+        {
+            var read = SimScenarios.Read(scenario);
+            (seed, plan, count) = (read.Seed, _ => read, 1);
+        }
+
+        using var trace = OpenTrace(parsed.GetValue(Trace), count);
+        var workers = count == 1 ? 1 : options.Workers(parsed);
+        var failuresMax = (int)(SimOptions.Number(parsed, FailuresMax, int.MaxValue) ?? 1);
+        var sweep = new SweepOptions(seed, count, workers, FailuresMax: failuresMax);
+        var run = new SweepRun(sweep, plan, options.Time(parsed))
+        {
+            Trace = trace is null ? null : trace.WriteLine,
+            OnSeed = parsed.GetValue(Hashes) ? PrintHash : null,
+        };
+        var (totals, elapsed) = await run.RunAsync("sim", cancel).ConfigureAwait(false);
+        var investigation = new Investigation(options.Directory(parsed), !parsed.GetValue(KeepLarge));
+        var findings = totals.Failures.Select(failure => investigation.Make(failure, cancel)).ToArray();
+        new SimOutput(seed, 1, workers, options.IsJson(parsed)).Print(totals, elapsed, findings);
+        return findings.Length == 0 ? ExitCode.Done : ExitCode.Failed;
+    }
+
+    private static long SeedsOf(SimOptions options, ParseResult parsed)
+    {
+        if (options.Seeds(parsed) is { } seeds)
+        {
+            return seeds;
+        }
+
+        return options.Time(parsed) is not null ? long.MaxValue : options.HasSeed(parsed) ? 1 : SeedsDefault;
+    }
+
+    private static Func<ulong, SimPlan> Planner(ParseResult parsed)
+    {
+        var nodes = (int?)SimOptions.Number(parsed, Nodes, NodesMax);
+        return seed => Simulation.Plan(seed, nodes);
+    }
+
+    private static StreamWriter? OpenTrace(string? file, long count)
+    {
+        if (file is null)
+        {
+            return null;
+        }
+
+        return count == 1
+            ? new StreamWriter(file)
+            : throw new UsageException("--trace: expected one seed (--seed N) or one scenario, found several");
+    }
+
+    private static void PrintHash(ulong seed, SimResult result) => Console.WriteLine($"{seed} {result.TraceHash:x16}");
+}

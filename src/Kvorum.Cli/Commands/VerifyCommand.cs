@@ -1,0 +1,81 @@
+using System.CommandLine;
+using Kvorum.Cli.Sim;
+using Kvorum.Simulator;
+
+namespace Kvorum.Cli.Commands;
+
+/// <summary>'kvorum verify': earns each published claim anew, with one command per claim.</summary>
+internal static class VerifyCommand
+{
+    private const long SimulationSeeds = 2_000;
+    private const long DeterminismSeeds = 100;
+
+    public static Command Create() =>
+        new("verify", "Earn a published claim anew: simulation, determinism, mutants. Exit code 1 when it fails.")
+        {
+            CreateSimulation(),
+            CreateDeterminism(),
+            CreateMutants(),
+        };
+
+    /// <summary>"No violation, and the same seed gives the same trace."</summary>
+    private static Command CreateSimulation()
+    {
+        var options = new SimOptions();
+        var command = new Command(
+            "simulation", "Run seeds, each twice: no violation, equal trace hashes. Default: 2000 seeds.");
+        options.AddTo(command);
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var seed = options.Seed(parsed);
+            var seeds = options.Seeds(parsed) ?? (options.Time(parsed) is null ? SimulationSeeds : long.MaxValue);
+            var workers = options.Workers(parsed);
+            var sweep = new SweepOptions(seed, seeds, workers, RunsPerSeed: 2);
+            var run = new SweepRun(sweep, wanted => Simulation.Plan(wanted), options.Time(parsed));
+            var (totals, elapsed) = await run.RunAsync("verify simulation", cancel).ConfigureAwait(false);
+            var investigation = new Investigation(options.Directory(parsed), isShrinking: true);
+            var findings = totals.Failures.Select(failure => investigation.Make(failure, cancel)).ToArray();
+            new SimOutput(seed, sweep.RunsPerSeed, workers, options.IsJson(parsed)).Print(totals, elapsed, findings);
+            return findings.Length == 0 && totals.Seeds > 0 ? ExitCode.Done : ExitCode.Failed;
+        });
+        return command;
+    }
+
+    /// <summary>"A seed gives the same trace in every process and build."</summary>
+    private static Command CreateDeterminism()
+    {
+        var options = new SimOptions();
+        var other = SimOptions.Optional(
+            "--other", "DLL", "Compare with this build's kvorum.dll, too: for example Debug with Release.");
+        var command = new Command(
+            "determinism",
+            "Run seeds here and in fresh processes, with and without tiered compilation: equal trace hashes. Default: "
+                + "100 seeds.");
+        options.AddTo(command);
+        command.Add(other);
+        command.SetAction(async (parsed, cancel) =>
+        {
+            var comparison = new ProcessComparison(
+                options.Seed(parsed), options.Seeds(parsed) ?? DeterminismSeeds, options.Workers(parsed));
+            var isEqual = await comparison.RunAsync(parsed.GetValue(other), options.IsJson(parsed), cancel)
+                .ConfigureAwait(false);
+            return isEqual ? ExitCode.Done : ExitCode.Failed;
+        });
+        return command;
+    }
+
+    /// <summary>"Every seeded bug is found."</summary>
+    private static Command CreateMutants()
+    {
+        var options = new SimOptions();
+        var only = SimOptions.Optional("--mutants", "LIST", "Only these, for example 1-24,31. Default: all.");
+        var command = new Command(
+            "mutants", "Switch on one seeded bug after the other and count the seeds until it is found.");
+        options.AddTo(command);
+        command.Add(only);
+        command.SetAction((parsed, cancel) => new MutantRun(
+            options.Seed(parsed), options.Seeds(parsed), options.Time(parsed), options.Workers(parsed))
+            .RunAsync(parsed.GetValue(only), options.IsJson(parsed), cancel));
+        return command;
+    }
+}

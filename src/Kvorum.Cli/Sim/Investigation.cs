@@ -1,0 +1,36 @@
+using System.Diagnostics;
+using System.Globalization;
+using Kvorum.Simulator;
+
+namespace Kvorum.Cli.Sim;
+
+/// <summary>Makes of a failing seed what a person needs: a replay line, a small scenario, a page.</summary>
+/// <param name="directory">Where the files go.</param>
+internal sealed class Investigation(string directory, bool isShrinking)
+{
+    /// <summary>Shrinking ends with what it has after this long.</summary>
+    private static readonly TimeSpan ShrinkMax = TimeSpan.FromMinutes(1);
+
+    public Finding Make(SimResult failure, CancellationToken cancel)
+    {
+        var plan = failure.Plan;
+        var seed = plan.Seed.ToString(CultureInfo.InvariantCulture);
+        var smallest = failure;
+        if (isShrinking && failure.Violation?.Rule != "determinism")
+        {
+            Console.Error.WriteLine($"Shrinking seed {seed} for at most {ShrinkMax.TotalSeconds:0} s …");
+            var clock = Stopwatch.StartNew();
+            bool IsOver() => clock.Elapsed > ShrinkMax || cancel.IsCancellationRequested;
+            smallest = new Shrinker(wanted => Simulation.Run(wanted), IsOver).Shrink(failure);
+        }
+
+        Directory.CreateDirectory(directory);
+        var file = Path.Combine(directory, $"kvorum-sim-{seed}.txt");
+        var rule = failure.Violation!.Rule;
+        var story = new[] { $"Breaks {rule}: {smallest.Violation!.Explanation}" };
+        var scenario = new Scenario($"seed {seed} breaks {rule}", [], story, smallest.Plan);
+        File.WriteAllText(file, ScenarioText.Format(scenario));
+        var replay = $"kvorum sim --seed {seed}";
+        return new Finding(failure, smallest, replay, file, null);
+    }
+}

@@ -1,0 +1,149 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Kvorum.Simulator;
+
+namespace Kvorum.Cli.Sim;
+
+/// <summary>Runs the same seeds in this process and in fresh ones, and compares their trace hashes.</summary>
+internal sealed class ProcessComparison(ulong seed, long seeds, int workers)
+{
+    /// <returns>Whether all hashes are equal.</returns>
+    public async Task<bool> RunAsync(string? otherBuild, bool isJson, CancellationToken cancel)
+    {
+        var here = await HashesHereAsync(cancel).ConfigureAwait(false);
+        var others = new List<(string Name, string[] Program, (string, string)[] Settings)>
+        {
+            ("a fresh process", ThisProgram(), []),
+            ("a fresh process without tiered compilation", ThisProgram(), [("DOTNET_TieredCompilation", "0")]),
+            ("a fresh process whose code is never optimised", ThisProgram(), [("DOTNET_JITMinOpts", "1")]),
+        };
+        if (otherBuild is not null)
+        {
+            if (!File.Exists(otherBuild))
+            {
+                throw new UsageException($"--other: expected the path of a kvorum.dll, found '{otherBuild}'");
+            }
+
+            others.Add((otherBuild, ["dotnet", otherBuild], []));
+        }
+
+        var isEqual = true;
+        var rows = new List<(string Name, long Seeds, IReadOnlyList<ulong> Different)>();
+        foreach (var (name, program, settings) in others)
+        {
+            var there = await HashesOfAsync(program, settings, cancel).ConfigureAwait(false);
+            var different = here.Where(pair => there.GetValueOrDefault(pair.Key) != pair.Value).Select(pair => pair.Key)
+                .Order().ToArray();
+            rows.Add((name, there.Count, different));
+            isEqual &= different.Length == 0 && there.Count == here.Count;
+        }
+
+        Print(rows, here.Count, isJson);
+        return isEqual;
+    }
+
+    private async Task<Dictionary<ulong, string>> HashesHereAsync(CancellationToken cancel)
+    {
+        var hashes = new ConcurrentDictionary<ulong, string>();
+        var run = new SweepRun(new SweepOptions(seed, seeds, workers), wanted => Simulation.Plan(wanted), null)
+        {
+            OnSeed = (wanted, result) => hashes[wanted] = Hex(result.TraceHash),
+        };
+        await run.RunAsync("here", cancel).ConfigureAwait(false);
+        return new Dictionary<ulong, string>(hashes);
+    }
+
+    private async Task<Dictionary<ulong, string>> HashesOfAsync(
+        string[] program, (string Name, string Value)[] settings, CancellationToken cancel)
+    {
+        string[] arguments =
+        [
+            .. program[1..], "sim", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--seeds",
+            seeds.ToString(CultureInfo.InvariantCulture), "--workers", workers.ToString(CultureInfo.InvariantCulture),
+            "--hashes", "--no-shrink", "--failures-max", seeds.ToString(CultureInfo.InvariantCulture),
+        ];
+        var start = new ProcessStartInfo(program[0], arguments) { RedirectStandardOutput = true };
+        foreach (var (name, value) in settings)
+        {
+            start.Environment[name] = value;
+        }
+
+        using var process = Process.Start(start)
+            ?? throw new CommandFailedException(ExitCode.Failed, $"Could not start {program[0]}.");
+        using var killing = cancel.Register(() => process.Kill());
+        var hashes = new Dictionary<ulong, string>();
+        while (await process.StandardOutput.ReadLineAsync(cancel).ConfigureAwait(false) is { } line)
+        {
+            var words = line.Split(' ');
+            if (words.Length == 2 && words[1].Length == 16 && ulong.TryParse(words[0], out var of))
+            {
+                hashes[of] = words[1];
+            }
+        }
+
+        await process.WaitForExitAsync(cancel).ConfigureAwait(false);
+        return hashes;
+    }
+
+    private void Print(List<(string Name, long Seeds, IReadOnlyList<ulong> Different)> rows, int here, bool isJson)
+    {
+        if (isJson)
+        {
+            Console.WriteLine(Json(rows, here));
+            return;
+        }
+
+        Console.WriteLine($"{SimProgress.Text(here)} seeds from {seed}, trace hashes compared with");
+        foreach (var row in rows)
+        {
+            var verdict = row.Different.Count == 0 && row.Seeds == here
+                ? "all equal"
+                : $"{row.Different.Count} differ, see: kvorum sim --seed {string.Join(" ", row.Different.Take(1))}";
+            Console.WriteLine($"  {row.Name}: {verdict}");
+        }
+    }
+
+    private string Json(List<(string Name, long Seeds, IReadOnlyList<ulong> Different)> rows, int here)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("first_seed", seed);
+            json.WriteNumber("seeds", here);
+            json.WriteStartArray("compared_with");
+            foreach (var row in rows)
+            {
+                json.WriteStartObject();
+                json.WriteString("process", row.Name);
+                json.WriteNumber("seeds", row.Seeds);
+                json.WriteStartArray("different");
+                foreach (var different in row.Different)
+                {
+                    json.WriteNumberValue(different);
+                }
+
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        return System.Text.Encoding.UTF8.GetString(buffer.ToArray());
+    }
+
+    private static string Hex(ulong hash) => hash.ToString("x16", CultureInfo.InvariantCulture);
+
+    /// <summary>Under 'dotnet kvorum.dll' the process is dotnet, and the program its first argument.</summary>
+    private static string[] ThisProgram()
+    {
+        var process = Environment.ProcessPath ?? "kvorum";
+        return Path.GetFileNameWithoutExtension(process) == "dotnet"
+            ? [process, Path.Combine(AppContext.BaseDirectory, "kvorum.dll")]
+            : [process];
+    }
+}
