@@ -29,10 +29,18 @@ public sealed partial class RaftNode
     private int _hurriedAttempts;
 
     private bool CanCampaign =>
-        _mayVote && _membership.IsVoter(_options.Node) && !_membership.IsLearnerNext(_options.Node) && !IsRemoved
-        && _installing is null;
+        _mayVote && IsElectable && !_membership.IsLearnerNext(_options.Node) && !IsRemoved && _installing is null;
 
-    private bool IsLoneVoter => _membership is { IsJoint: false, Voters.Length: 1 };
+    /// <summary>
+    /// A voter whose removal is not committed may be the only one whose log can win, so it still campaigns, without
+    /// counting itself (thesis §4.2.2).
+    /// </summary>
+    private bool IsElectable =>
+        _membership.IsVoter(_options.Node)
+        || (_memberships.IsChanging && _memberships.Committed.IsVoter(_options.Node));
+
+    private bool IsLoneVoter =>
+        _membership is { IsJoint: false, Voters.Length: 1 } && _membership.IsVoter(_options.Node);
 
     private void OnTick()
     {

@@ -11,11 +11,12 @@ internal sealed class Cluster
     private readonly Dictionary<ulong, NodeId> _leaders = [];
     private readonly List<LogEntry> _committed = [];
 
-    public Cluster(int count, Func<NodeId, RaftOptions> options)
+    /// <summary>Nodes 1 to <paramref name="count"/>; those after <paramref name="voters"/> know nobody yet.</summary>
+    public Cluster(int count, Func<NodeId, RaftOptions> options, int? voters = null)
     {
         var nodes = Enumerable.Range(1, count).Select(id => new NodeId((ulong)id)).ToArray();
-        var membership = new Membership(nodes, []);
-        Nodes = [.. nodes.Select(id => new ClusterNode(this, options(id), membership))];
+        var initial = new Membership(nodes.Take(voters ?? count), []);
+        Nodes = [.. nodes.Select(id => new ClusterNode(this, options(id), initial.Contains(id) ? initial : Membership.Empty))];
     }
 
     public ClusterNode[] Nodes { get; }
@@ -110,7 +111,7 @@ internal sealed class Cluster
         {
             TickAll();
             Settle();
-            if (Leader is { } leader && Nodes.All(node => !node.IsUp || node.Raft!.Leader == leader.Id))
+            if (Leader is { } leader && Nodes.All(node => !node.IsUp || !IsMember(leader, node) || node.Raft!.Leader == leader.Id))
             {
                 return leader;
             }
@@ -119,6 +120,8 @@ internal sealed class Cluster
         Assert.Fail("No leader was elected.");
         throw new InvalidOperationException();
     }
+
+    public static bool IsMember(ClusterNode leader, ClusterNode node) => leader.Raft!.Membership.Contains(node.Id);
 
     public void AfterStep(ClusterNode node, Effects effects)
     {

@@ -22,6 +22,7 @@ internal sealed class ClusterNode
     private SnapshotDescriptor? _diskSnapshot;
     private byte[] _diskSnapshotData = [];
     private readonly Membership _initial;
+    private Membership _appliedMembership = Membership.Empty;
     private ulong _starts;
 
     // The incoming snapshot file.
@@ -55,6 +56,8 @@ internal sealed class ClusterNode
 
     public List<ForwardOutcome> Forwarded { get; } = [];
 
+    public List<AdminOutcome> Admin { get; } = [];
+
     public ProposeOutcome? LastProposed { get; private set; }
 
     public bool HasWrites => _writes.Count > 0;
@@ -80,6 +83,7 @@ internal sealed class ClusterNode
         _work.Clear();
         State = _diskSnapshot is null ? [] : Decode(_diskSnapshotData);
         Applied = _diskSnapshot?.LastIncluded.Index ?? LogIndex.Zero;
+        _appliedMembership = _diskSnapshot?.Membership ?? _initial;
         LogStart = _diskStart;
         Log = [.. _diskLog];
         var recovered = new RecoveredState(
@@ -137,6 +141,11 @@ internal sealed class ClusterNode
             {
                 State.Add(Encoding.UTF8.GetString(entry.Payload.Span));
             }
+            else if (entry.Kind == EntryKind.Membership)
+            {
+                Assert.True(MembershipCodec.TryDecode(entry.Payload, out var membership, out _));
+                _appliedMembership = membership;
+            }
         }
 
         Step(new Applied(Applied));
@@ -153,7 +162,7 @@ internal sealed class ClusterNode
 
     public void TakeSnapshot()
     {
-        if (Raft is not { } raft || Applied <= (_diskSnapshot?.LastIncluded.Index ?? LogIndex.Zero))
+        if (Raft is null || Applied <= (_diskSnapshot?.LastIncluded.Index ?? LogIndex.Zero))
         {
             return;
         }
@@ -161,7 +170,7 @@ internal sealed class ClusterNode
         var term = Applied == LogStart.Index ? LogStart.Term : Log[(int)(Applied.Value - LogStart.Index.Value - 1)].Term;
         _diskSnapshotData = Encode(State);
         _diskSnapshot = new SnapshotDescriptor(
-            new EntryId(term, Applied), raft.Membership, (ulong)_diskSnapshotData.Length, Checksum(_diskSnapshotData));
+            new EntryId(term, Applied), _appliedMembership, (ulong)_diskSnapshotData.Length, Checksum(_diskSnapshotData));
         Step(new SnapshotTaken(_diskSnapshot));
     }
 
@@ -204,6 +213,7 @@ internal sealed class ClusterNode
 
         Reads.AddRange(effects.Reads);
         Forwarded.AddRange(effects.Forwarded);
+        Admin.AddRange(effects.Admin);
         LastProposed = effects.Proposed ?? LastProposed;
         foreach (var fetch in effects.Fetches)
         {
@@ -354,6 +364,7 @@ internal sealed class ClusterNode
         _diskSnapshot = write.Snapshot;
         _diskSnapshotData = data;
         State = Decode(data);
+        _appliedMembership = write.Snapshot.Membership;
         Applied = write.Snapshot.LastIncluded.Index;
         _cluster.NoteInstalled(this, write.Snapshot);
         return new SnapshotInstalled(write.Snapshot);
