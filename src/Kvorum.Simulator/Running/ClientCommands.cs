@@ -23,7 +23,30 @@ internal static class ClientCommands
         return false;
     }
 
-    public static RangeQuery QueryOf(PlannedOperation operation) => new(Bytes(operation.Steps[0].Key), default);
+    /// <summary>A read of one key, every second one as the range up to the key with the next last letter.</summary>
+    public static RangeQuery QueryOf(PlannedOperation operation)
+    {
+        var key = Bytes(operation.Steps[0].Key);
+        return new RangeQuery(key, operation.Number % 2 == 0 ? EndOf(key) : default);
+    }
+
+    /// <summary>What a range answered that does not lie in it; null when all is well.</summary>
+    public static string? Outside(PlannedOperation operation, RangeResult result)
+    {
+        var start = Bytes(operation.Steps[0].Key);
+        var end = EndOf(start);
+        foreach (var row in result.Rows)
+        {
+            var key = row.Key.AsSpan();
+            if (key.SequenceCompareTo(start.Span) < 0 || key.SequenceCompareTo(end.Span) >= 0)
+            {
+                return $"Operation {operation.Number} read from {operation.Steps[0].Key} up to "
+                    + $"{Encoding.UTF8.GetString(end.Span)} and was answered with {Encoding.UTF8.GetString(key)}.";
+            }
+        }
+
+        return null;
+    }
 
     public static Command CommandOf(PlannedOperation operation, SessionStamp? session)
     {
@@ -45,7 +68,7 @@ internal static class ClientCommands
 
     /// <summary>What a query's answer shows.</summary>
     public static IReadOnlyList<Step> Seen(IReadOnlyList<Step> steps, RangeResult result) =>
-        [steps[0] with { Seen = Observed(result) }];
+        [steps[0] with { Seen = Observed(result, steps[0].Key) }];
 
     /// <summary>What a command's answer shows; nothing after a compare that failed.</summary>
     public static IReadOnlyList<Step> Seen(IReadOnlyList<Step> steps, in CommandResult result, out bool hasSucceeded)
@@ -70,7 +93,7 @@ internal static class ClientCommands
                 ? steps[i]
                 : txn.Results[next++] switch
                 {
-                    RangeResult range => steps[i] with { Seen = Observed(range) },
+                    RangeResult range => steps[i] with { Seen = Observed(range, steps[i].Key) },
                     CommandResult command => Seen(steps[i], command),
                     _ => steps[i],
                 };
@@ -86,9 +109,25 @@ internal static class ClientCommands
         _ => step with { Seen = new Observation(null, 0, result.Count) },
     };
 
-    private static Observation Observed(RangeResult result) => result.Rows is [var row]
-        ? new Observation(Encoding.UTF8.GetString(row.Value), row.ModRevision, 0)
-        : new Observation(null, 0, 0);
+    private static Observation Observed(RangeResult result, string key)
+    {
+        foreach (var row in result.Rows)
+        {
+            if (Encoding.UTF8.GetString(row.Key) == key)
+            {
+                return new Observation(Encoding.UTF8.GetString(row.Value), row.ModRevision, 0);
+            }
+        }
+
+        return new Observation(null, 0, 0);
+    }
+
+    private static ReadOnlyMemory<byte> EndOf(ReadOnlyMemory<byte> key)
+    {
+        var end = key.ToArray();
+        end[^1]++;
+        return end;
+    }
 
     private static Txn TxnOf(IReadOnlyList<Step> steps)
     {

@@ -227,6 +227,11 @@ internal sealed class SimClient
     {
         if (answer.Range is { } range)
         {
+            if (ClientCommands.Outside(operation, range) is { } outside)
+            {
+                _history.Violate("K1", outside);
+            }
+
             End(OperationOutcome.Done, range.Revision, ClientCommands.Seen(operation.Steps, range), true);
             return;
         }

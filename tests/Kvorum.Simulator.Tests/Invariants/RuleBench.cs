@@ -1,0 +1,92 @@
+using Kvorum.Raft;
+
+namespace Kvorum.Simulator.Tests;
+
+/// <summary>Made-up steps of made-up replicas, told to the rules as a world would tell them.</summary>
+internal sealed class RuleBench
+{
+    private readonly Rules _rules = new(new SimSettings());
+    private readonly Dictionary<int, (ReplicaView View, ulong Write)> _nodes = [];
+
+    public RuleBench(int nodes = 3)
+    {
+        _rules.Attach(new SimWorld(1, null), (rule, text) => Broken.Add($"{rule}: {text}"));
+        var voters = new Membership(Enumerable.Range(1, nodes).Select(node => new NodeId((ulong)node)), []);
+        for (var node = 1; node <= nodes; node++)
+        {
+            Start(node, voters);
+        }
+    }
+
+    /// <summary>"RULE: explanation" of everything that was reported.</summary>
+    public List<string> Broken { get; } = [];
+
+    public static LogEntry Entry(ulong term, ulong index, string text = "") => new(
+        new EntryId(new Term(term), new LogIndex(index)), EntryKind.Command, System.Text.Encoding.UTF8.GetBytes(text));
+
+    /// <summary>A step that appends, and changes role, term and commit index as told.</summary>
+    /// <param name="isSynced">Whether the write of the step is durable at once.</param>
+    public RuleBench Step(
+        int node, Role? role = null, ulong? term = null, ulong? commit = null, bool isSynced = true,
+        params LogEntry[] append)
+    {
+        var (view, write) = _nodes[node];
+        var effects = new Effects();
+        foreach (var entry in append)
+        {
+            effects.AddAppend(entry);
+        }
+
+        view = view with
+        {
+            Role = role ?? view.Role,
+            Term = new Term(term ?? view.Term.Value),
+            Commit = new LogIndex(commit ?? view.Commit.Value),
+            Last = append.Length > 0 ? append[^1].Id : view.Last,
+        };
+        effects.Write = append.Length > 0 ? new WriteId(++write) : WriteId.None;
+        _nodes[node] = (view, write);
+        _rules.Stepped(node, view, Tick.Instance, effects);
+        if (isSynced)
+        {
+            _rules.Synced(node, new WriteId(write));
+        }
+
+        return this;
+    }
+
+    /// <summary>The node's log begins anew after an entry, as an installed snapshot makes it.</summary>
+    public RuleBench Reset(int node, EntryId start)
+    {
+        var (view, write) = _nodes[node];
+        var effects = new Effects { LogStart = start, Write = new WriteId(write + 1) };
+        view = view with { LogStart = start, Last = start, Commit = LogIndex.Max(view.Commit, start.Index) };
+        _nodes[node] = (view, write + 1);
+        _rules.Stepped(node, view, Tick.Instance, effects);
+        return this;
+    }
+
+    /// <summary>The process ended and another one finds this on the disk.</summary>
+    public RuleBench Restart(int node, ulong term, params LogEntry[] found)
+    {
+        _rules.Stopped(node, losesPower: true);
+        var voters = new Membership(_nodes.Keys.Order().Select(place => new NodeId((ulong)place)), []);
+        Start(node, voters, term, found);
+        return this;
+    }
+
+    public RuleBench Damage(int node, FaultKind kind)
+    {
+        _rules.Struck(new Fault(1, kind, 0, 0, [node], 0));
+        return this;
+    }
+
+    private void Start(int node, Membership voters, ulong term = 0, params LogEntry[] found)
+    {
+        var view = new ReplicaView(
+            Role.Follower, new Term(term), LogIndex.Zero, EntryId.Start, found.Length > 0 ? found[^1].Id : EntryId.Start);
+        _nodes[node] = (view, 0);
+        _rules.Started(node, view, new RecoveredState(
+            new HardState(new Term(term), null), EntryId.Start, null, LogIndex.Zero, voters, found, true, []));
+    }
+}
