@@ -66,6 +66,10 @@ internal sealed class TestCluster : IAsyncDisposable
             : KvorumNode.Open(options, port, time, loggers);
     }
 
+    /// <summary>Starts a node that knows only whom to contact.</summary>
+    public void Join(ulong node) => _nodes[node] = KvorumNode.Open(
+        OptionsOf(node) with { IsJoining = true }, Network.PortOf(node), TimeProvider.System, NullLoggerFactory.Instance);
+
     public async Task StopAsync(ulong node)
     {
         await _nodes[node].StopAsync(TimeSpan.FromSeconds(1));

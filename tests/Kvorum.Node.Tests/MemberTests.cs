@@ -1,0 +1,72 @@
+namespace Kvorum.Node.Tests;
+
+/// <summary>Whole nodes join, go and come back while somebody writes.</summary>
+public sealed class MemberTests
+{
+    [Fact]
+    public async Task A_cluster_grows_from_one_to_three_and_loses_its_first_leader_without_a_failed_write()
+    {
+        await using var cluster = await TestCluster.StartAsync(1);
+        using var stop = new CancellationTokenSource();
+        var writer = WriteAsync(cluster[1], stop.Token);
+        foreach (var node in new[] { 2UL, 3UL })
+        {
+            cluster.Join(node);
+            await ChangeAsync(cluster[1], Add(node));
+            await VoterAsync(cluster, cluster[1], node);
+        }
+
+        await stop.CancelAsync();
+        Assert.True(await writer > 0);
+        var plan = await cluster[2].ChangeMembersAsync(
+            Remove(1), isDryRun: true, TestCluster.Patience, TestContext.Current.CancellationToken);
+        Assert.Null(plan.Refusal);
+        Assert.Equal([2UL, 3UL], plan.VotersAfter);
+        await ChangeAsync(cluster[2], Remove(1));
+        await TestCluster.UntilAsync("node 1 knows that it was removed", () => cluster[1].Status.IsRemoved);
+        await cluster.StopAsync(1);
+        var leader = await cluster.LeaderAsync();
+        await TestCluster.PutAsync(leader, "after", "1");
+        Assert.Equal([2UL, 3UL], leader.Status.Members.Select(member => member.Node));
+
+        var again = await Assert.ThrowsAsync<MemberChangeRefusedException>(() => ChangeAsync(leader, Add(1)));
+        Assert.Contains("use a new name", again.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Leadership_goes_where_it_is_asked_to_go()
+    {
+        await using var cluster = await TestCluster.StartAsync(3);
+        var leader = await cluster.LeaderAsync();
+        var target = cluster.Nodes.First(node => node != leader).Status.Node;
+        var asked = cluster.Nodes.Last(node => node != leader);
+        await asked.TransferLeadershipAsync(target, TestCluster.Patience, TestContext.Current.CancellationToken);
+        Assert.Equal(target, asked.Status.Leader ?? (await cluster.LeaderAsync()).Status.Node);
+    }
+
+    private static Task<MemberChangePlan> ChangeAsync(KvorumNode node, MemberChange change) =>
+        node.ChangeMembersAsync(change, isDryRun: false, TestCluster.Patience, TestContext.Current.CancellationToken);
+
+    private static MemberChange Add(ulong node) =>
+        new(MemberChangeKind.Add, node, new MemberAddress(node, $"n{node}", $"http://n{node}", []));
+
+    private static MemberChange Remove(ulong node) => new(MemberChangeKind.Remove, node, null);
+
+    private static Task VoterAsync(TestCluster cluster, KvorumNode leader, ulong node) => TestCluster.UntilAsync(
+        $"node {node} votes",
+        () => leader.Status is { IsJoint: false } status
+            && status.Members.Any(member => member.Node == node && member is { IsVoter: true, MayVote: true })
+            && cluster[node].Status.MayVote);
+
+    private static async Task<int> WriteAsync(KvorumNode node, CancellationToken stop)
+    {
+        var written = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            await TestCluster.PutAsync(node, $"key-{written % 10}", $"{written}");
+            written++;
+        }
+
+        return written;
+    }
+}
