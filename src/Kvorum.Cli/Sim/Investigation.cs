@@ -30,7 +30,18 @@ internal sealed class Investigation(string directory, bool isShrinking)
         var story = new[] { $"Breaks {rule}: {smallest.Violation!.Explanation}" };
         var scenario = new Scenario($"seed {seed} breaks {rule}", [], story, smallest.Plan);
         File.WriteAllText(file, ScenarioText.Format(scenario));
-        var replay = $"kvorum sim --seed {seed}";
-        return new Finding(failure, smallest, replay, file, null);
+        var page = Path.Combine(directory, $"kvorum-sim-{seed}.html");
+        var again = $"kvorum sim --scenario {file}";
+        File.WriteAllText(
+            page, HistoryPage.Write(smallest.History, smallest.Plan.Faults, VerdictOf(smallest), again));
+        return new Finding(failure, smallest, $"kvorum sim --seed {seed}", file, page);
+    }
+
+    /// <summary>What a judge said, or the broken rule as if a judge had said it.</summary>
+    private static Verdict VerdictOf(SimResult result)
+    {
+        var violation = result.Violation!;
+        return result.Verdicts.FirstOrDefault(verdict => verdict.Kind != VerdictKind.Valid)
+            ?? new Verdict("rules", VerdictKind.Violation, violation.Rule, violation.Explanation, []);
     }
 }

@@ -42,6 +42,10 @@ internal static class SettingsTable
         new(MutantName, s => s.Mutant, (s, v) => s with { Mutant = (int)v }),
     ];
 
+    /// <summary>How long the phases are.</summary>
+    public static IReadOnlyList<Setting> Phases { get; } =
+        [.. All.Where(setting => setting.Name.EndsWith("-phase-us", StringComparison.Ordinal))];
+
     private static readonly SimSettings Default = new();
 
     /// <summary>Those that differ from the default.</summary>

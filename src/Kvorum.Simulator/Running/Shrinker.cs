@@ -12,6 +12,9 @@ namespace Kvorum.Simulator;
 /// <param name="runsMax">The most runs.</param>
 public sealed class Shrinker(Func<SimPlan, SimResult> run, Func<bool> isOver, int runsMax = 5_000)
 {
+    /// <summary>No phase is made shorter than this, in microseconds.</summary>
+    private const long PhaseMin = 1_000_000;
+
     private SimResult _best = null!; // Set by Shrink before anything else.
     private string _rule = "";
     private int _runs;
@@ -34,6 +37,7 @@ public sealed class Shrinker(Func<SimPlan, SimResult> run, Func<bool> isOver, in
             Remove(plan => plan.Faults, (plan, faults) => plan with { Faults = faults });
             Remove(plan => plan.Operations, (plan, operations) => plan with { Operations = operations });
             ResetSettings();
+            ShortenPhases();
         }
         while (Size(_best.Plan) < before && MayRun);
 
@@ -101,6 +105,18 @@ public sealed class Shrinker(Func<SimPlan, SimResult> run, Func<bool> isOver, in
             if (setting.Name != SettingsTable.MutantName && MayRun)
             {
                 Try(_best.Plan with { Settings = SettingsTable.Reset(_best.Plan.Settings, setting) });
+            }
+        }
+    }
+
+    /// <summary>Brings the end near: halves each phase as long as the failure stays.</summary>
+    private void ShortenPhases()
+    {
+        foreach (var setting in SettingsTable.Phases)
+        {
+            while (MayRun && setting.Get(_best.Plan.Settings) is > PhaseMin and var length
+                && Try(_best.Plan with { Settings = setting.With(_best.Plan.Settings, length / 2) }))
+            {
             }
         }
     }
