@@ -50,10 +50,15 @@ internal static class CommandLine
         }
 
         var command = parsed.CommandResult.Command;
-        var path = command is RootCommand ? "kvorum" : $"kvorum {command.Name}";
+        var path = PathOf(command);
         Console.Error.WriteLine($"Try '{path} --help'.");
         return ExitCode.Usage;
     }
+
+    private static string PathOf(Command command) =>
+        command.Parents.OfType<Command>().FirstOrDefault() is { } parent && command is not RootCommand
+            ? $"{PathOf(parent)} {command.Name}"
+            : "kvorum";
 
     private static void ShowExamplesInHelp(RootCommand root)
     {

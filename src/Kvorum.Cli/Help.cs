@@ -36,6 +36,8 @@ internal static class Help
             "  --listen-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380 \\",
             "  --initial-cluster n1=http://127.0.0.1:2380,n2=http://127.0.0.1:2390,n3=http://127.0.0.1:2400",
             "KVORUM_NAME=n1 kvorum serve --config-file n1.json",
+            "kvorum serve --name n4 --listen-client-urls http://127.0.0.1:2409 \\",
+            "  --listen-peer-urls http://127.0.0.1:2410 --join http://127.0.0.1:2379    join a running cluster",
         ],
         { Name: "put" } =>
         [
@@ -67,6 +69,29 @@ internal static class Help
             "kvorum bench --start-up 1000000    memory per key, and the time a restarted node needs",
             "kvorum bench --endpoints http://127.0.0.1:2379,http://127.0.0.1:2389",
         ],
+        _ => MoreExamplesOf(command),
+    };
+
+    private static IReadOnlyList<string>? MoreExamplesOf(Command command) => command switch
+    {
+        { Name: "member" } =>
+        [
+            "kvorum member list",
+            "kvorum member add n4 --peer-url http://127.0.0.1:2410 --dry-run",
+            "kvorum member remove n2",
+        ],
+        { Name: "list" } => ["kvorum member list", "kvorum member list --output json"],
+        { Name: "add" } =>
+        [
+            "kvorum member add n4 --peer-url http://127.0.0.1:2410",
+            "kvorum member add n4 --peer-url http://127.0.0.1:2410 --learner --wait false",
+        ],
+        { Name: "remove" } => ["kvorum member remove n2 --dry-run", "kvorum member remove n2"],
+        { Name: "promote" } => ["kvorum member promote n4"],
+        { Name: "replace" } => ["kvorum member replace n2 n4 --peer-url http://127.0.0.1:2410"],
+        { Name: "leader" } => ["kvorum leader show", "kvorum leader move n2"],
+        { Name: "show" } => ["kvorum leader show"],
+        { Name: "move" } => ["kvorum leader move", "kvorum leader move n2"],
         { Name: "sim" } =>
         [
             "kvorum sim",

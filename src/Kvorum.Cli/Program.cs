@@ -12,6 +12,8 @@ var root = new RootCommand("Kvorum: a distributed, linearizable key-value store 
     AppendCommand.Create(),
     DelCommand.Create(),
     StatusCommand.Create(),
+    MemberCommand.Create(),
+    LeaderCommand.Create(),
     BenchCommand.Create(),
     SimCommand.Create(),
     VerifyCommand.Create(),

@@ -41,6 +41,26 @@ internal static partial class Log
         "Node {Peer} is not among the peers any more; its connections are closed.")]
     public static partial void PeerRemoved(this ILogger logger, string peer);
 
+    [LoggerMessage(2012, LogLevel.Information, "Node {Name} joins cluster {Cluster}: {Url} took it in.")]
+    public static partial void Joined(this ILogger logger, string name, string cluster, Uri url);
+
+    [LoggerMessage(2013, LogLevel.Warning, "Not joined yet: {Url}: {Reason} Trying again.")]
+    public static partial void JoinFailed(this ILogger logger, Uri url, string reason);
+
+    [LoggerMessage(2014, LogLevel.Warning,
+        "The initial cluster in the settings is not the one node {Name} began with; its directory knows its cluster "
+        + "({Cluster}), and that counts.")]
+    public static partial void InitialClusterIgnored(this ILogger logger, string name, string cluster);
+
+    [LoggerMessage(2015, LogLevel.Error, "Removed: {Message}")]
+    public static partial void WasRemoved(this ILogger logger, string message);
+
+    [LoggerMessage(2016, LogLevel.Information, "The cluster knows now that this node is at {PeerUrl}.")]
+    public static partial void ToldAddress(this ILogger logger, string peerUrl);
+
+    [LoggerMessage(2017, LogLevel.Warning, "The cluster could not be told this node's address yet: {Reason}")]
+    public static partial void AddressNotTold(this ILogger logger, string reason);
+
     [LoggerMessage(2011, LogLevel.Warning,
         "Too many nodes that are not among the peers ({Count}); closed a connection from {From}.")]
     public static partial void TooManyGuests(this ILogger logger, int count, string from);

@@ -111,6 +111,15 @@ public sealed class ClientCommandTests
     [InlineData("get", "a", "--timeout", "long")]
     [InlineData("get", "a", "--endpoints", "localhost")]
     [InlineData("get", "")]
+    [InlineData("get", "a", "--at", "0")]
+    [InlineData("get", "a", "--at", "-1")]
+    [InlineData("get", "a", "--at", "new")]
+    [InlineData("member")]
+    [InlineData("member", "add", "n4")]
+    [InlineData("member", "add", "n 4", "--peer-url", "http://127.0.0.1:1")]
+    [InlineData("member", "add", "n4", "--peer-url", "127.0.0.1:1")]
+    [InlineData("member", "remove", "n4", "--wait-timeout", "long")]
+    [InlineData("leader", "move", "n1", "n2")]
     [InlineData("status", "--output", "xml")]
     [InlineData("nonsense")]
     public async Task Wrong_usage_ends_with_code_2(params string[] arguments)
@@ -128,9 +137,18 @@ public sealed class ClientCommandTests
     [InlineData("append")]
     [InlineData("del")]
     [InlineData("status")]
+    [InlineData("member")]
+    [InlineData("member list")]
+    [InlineData("member add")]
+    [InlineData("member remove")]
+    [InlineData("member promote")]
+    [InlineData("member replace")]
+    [InlineData("leader")]
+    [InlineData("leader show")]
+    [InlineData("leader move")]
     public async Task Help_has_an_example_and_the_exit_codes(string command)
     {
-        var (code, help) = await RunAsync([command, "--help"]);
+        var (code, help) = await RunAsync([.. command.Split(' '), "--help"]);
         Assert.Equal(0, code);
         Assert.Contains($"Examples:\n  kvorum {command}", help, StringComparison.Ordinal);
         Assert.Contains("Exit codes:", help, StringComparison.Ordinal);

@@ -21,7 +21,9 @@ public sealed class UpTests : IDisposable
             await Wait.UntilAsync("the table", Wait.Usual, () => IsReady(up));
             Assert.Contains($"http://127.0.0.1:{port + 20}", up.Output, StringComparison.Ordinal);
             Assert.Contains("leader", up.Output, StringComparison.Ordinal);
-            Assert.Equal(3, up.Output.Split('\n').Count(line => line.Contains(" serve --name n", StringComparison.Ordinal)));
+            var lines = up.Output.Split('\n');
+            Assert.Equal(4, lines.Count(line => line.Contains(" serve --name n", StringComparison.Ordinal)));
+            Assert.Single(lines, line => line.EndsWith($" --join http://127.0.0.1:{port}", StringComparison.Ordinal));
 
             // The printed example, as a person would send it.
             using var body = new StringContent("""{"type":"PUT","value":["cat","dog"]}""", null, "application/json");
@@ -102,6 +104,10 @@ public sealed class UpTests : IDisposable
         Assert.Equal(1, await second.WaitForExitAsync(Wait.Usual));
         var expected = string.Create(CultureInfo.InvariantCulture, $"port {port + 10} is in use by pid {owner} (kvorum)");
         Assert.Contains(expected, second.Errors, StringComparison.Ordinal);
+
+        using var unreadable = Up(port, "--nodes", "x");
+        Assert.Equal(2, await unreadable.WaitForExitAsync(Wait.Usual));
+        Assert.Contains("--nodes: expected a whole number from 1 to 9", unreadable.Errors, StringComparison.Ordinal);
 
         using var other = Up(port, "--nodes", "5");
         Assert.Equal(2, await other.WaitForExitAsync(Wait.Usual));

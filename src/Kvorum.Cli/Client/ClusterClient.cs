@@ -18,6 +18,9 @@ internal sealed record Call(HttpMethod Method, string PathAndQuery, bool IsWrite
 /// <summary>What a node answered: any status that is not worth another try.</summary>
 internal sealed record Answer(Uri Endpoint, int Status, byte[] Body)
 {
+    /// <summary>An earlier try of the same call may have been applied without its answer coming through.</summary>
+    public bool IsRepeated { get; init; }
+
     public bool IsSuccess => Status is >= 200 and <= 299;
 }
 
@@ -73,7 +76,7 @@ internal sealed class ClusterClient : IDisposable
                     .ConfigureAwait(false);
                 if (attempt.Answer is not null)
                 {
-                    return attempt.Answer;
+                    return attempt.Answer with { IsRepeated = mayBeApplied };
                 }
 
                 lastProblems[i] = $"  {_endpoints[i].GetLeftPart(UriPartial.Authority)}: {attempt.Problem}";

@@ -9,7 +9,9 @@ internal static class GetCommand
     public static Command Create()
     {
         var key = new Argument<string>("KEY") { Description = "The key." };
-        var at = new Option<long?>("--at") { Description = "Read as of this older revision.", HelpName = "REVISION" };
+        var at = Numbers.Option("--at", 1, long.MaxValue);
+        at.Description = "Read as of this older revision.";
+        at.HelpName = "REVISION";
         var local = new Option<bool>("--local")
         {
             Description = "Read what the first endpoint has, which may be old; works without a quorum.",

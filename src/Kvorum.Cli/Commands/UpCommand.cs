@@ -13,23 +13,19 @@ internal static class UpCommand
 
     public static Command Create()
     {
-        var nodes = new Option<int?>("--nodes")
-        {
-            Description = $"How many nodes, 1 to {NodesMax}. [default: as the directory has, or 3]",
-            HelpName = "N",
-        };
+        var nodes = Numbers.Option("--nodes", 1, NodesMax);
+        nodes.Description = $"How many nodes, 1 to {NodesMax}. [default: as the directory has, or 3]";
+        nodes.HelpName = "N";
         var dataDir = new Option<string>("--data-dir")
         {
             Description = "Where all nodes keep their data and logs; an existing cluster there continues.",
             HelpName = "DIR",
             DefaultValueFactory = _ => "kvorum-data",
         };
-        var port = new Option<int?>("--port")
-        {
-            Description = "Client port of the first node; node i has PORT+10*(i-1), its peer port is one above. "
-                + "[default: as the directory has, or 2379]",
-            HelpName = "PORT",
-        };
+        var port = Numbers.Option("--port", 1, PortMax);
+        port.Description = "Client port of the first node; node i has PORT+10*(i-1), its peer port is one above. "
+            + "[default: as the directory has, or 2379]";
+        port.HelpName = "PORT";
         var output = new Option<string>("--output")
         {
             Description = "table, or json: one document with the same content.",
@@ -41,14 +37,9 @@ internal static class UpCommand
             "up", "Run a cluster on this machine until Ctrl-C, one 'serve' process per node.") { nodes, dataDir, port, output };
         command.SetAction((parsed, _) => UpRun.RunAsync(new UpSettings(
             parsed.GetRequiredValue(dataDir),
-            InRange("--nodes", parsed.GetValue(nodes), 1, NodesMax),
-            InRange("--port", parsed.GetValue(port), 1, PortMax),
+            (int?)parsed.GetValue(nodes),
+            (int?)parsed.GetValue(port),
             IsJson: parsed.GetRequiredValue(output) == "json")));
         return command;
     }
-
-    private static int? InRange(string flag, int? value, int min, int max) =>
-        value is null || (value >= min && value <= max)
-            ? value
-            : throw new UsageException($"{flag}: expected a number from {min} to {max}, found '{value}'.");
 }

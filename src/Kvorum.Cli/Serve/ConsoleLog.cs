@@ -38,10 +38,19 @@ internal sealed class ConsoleLoggerFactory : ILoggerFactory
 
     public void Write(string line)
     {
-        if (_queue.IsAddingCompleted || !_queue.TryAdd(line))
+        try
         {
-            Interlocked.Increment(ref _dropped);
+            if (_queue.TryAdd(line))
+            {
+                return;
+            }
         }
+        catch (InvalidOperationException)
+        {
+            // The log was closed a moment ago: this line came too late, like those that find the queue full.
+        }
+
+        Interlocked.Increment(ref _dropped);
     }
 
     /// <summary>

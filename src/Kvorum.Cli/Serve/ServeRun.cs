@@ -31,13 +31,21 @@ internal static class ServeRun
             log.SettingWarning(warning);
         }
 
-        RefuseEmptyDirectoryOfExistingNode(settings);
-        var server = await StartAsync(settings, loggers).ConfigureAwait(false);
-        await using var ownsServer = server.ConfigureAwait(false);
+        if (await StartAsync(settings, loggers, stop.Task).ConfigureAwait(false) is not { } server)
+        {
+            return ExitCode.Done; // Asked to stop while it waited to be taken in.
+        }
 
-        if (await Task.WhenAny(server.Stopped, stop.Task).ConfigureAwait(false) == server.Stopped && !stop.Task.IsCompleted)
+        await using var ownsServer = server.ConfigureAwait(false);
+        var first = await Task.WhenAny(stop.Task, server.Removed, server.Stopped).ConfigureAwait(false);
+        if (first == server.Stopped)
         {
             return await StoppedByItselfAsync(server, settings, loggers).ConfigureAwait(false);
+        }
+
+        if (first == server.Removed)
+        {
+            return await RemovedAsync(server, loggers).ConfigureAwait(false);
         }
 
         log.Stopping(await stop.Task.ConfigureAwait(false));
@@ -52,12 +60,24 @@ internal static class ServeRun
             stop.TrySetResult(name);
         });
 
-    private static async Task<KvorumServer> StartAsync(ServeSettings settings, ConsoleLoggerFactory loggers)
+    /// <summary>The running server; null when asked to stop before it ran.</summary>
+    private static async Task<KvorumServer?> StartAsync(
+        ServeSettings settings, ConsoleLoggerFactory loggers, Task stop)
     {
+        using var cancel = new CancellationTokenSource();
         try
         {
-            return await KvorumServer.StartAsync(settings.ToServerOptions(), loggers, CancellationToken.None)
-                .ConfigureAwait(false);
+            var starting = KvorumServer.StartAsync(settings.ToServerOptions(), loggers, cancel.Token);
+            if (await Task.WhenAny(starting, stop).ConfigureAwait(false) == stop)
+            {
+                await cancel.CancelAsync().ConfigureAwait(false);
+            }
+
+            return await starting.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stop.IsCompleted)
+        {
+            return null;
         }
         catch (ArgumentException e)
         {
@@ -69,18 +89,13 @@ internal static class ServeRun
         }
     }
 
-    /// <summary>With 'existing' a lost disk is noticed here, before the node could speak to anyone.</summary>
-    private static void RefuseEmptyDirectoryOfExistingNode(ServeSettings settings)
+    private static async Task<int> RemovedAsync(KvorumServer server, ConsoleLoggerFactory loggers)
     {
-        var path = settings.ToServerOptions().DataPath;
-        var isEmpty = !Directory.Exists(path) || !Directory.EnumerateFileSystemEntries(path).Any();
-        if (settings.InitialClusterState is ClusterState.Existing && isEmpty)
-        {
-            throw new CommandFailedException(
-                ExitCode.Failed,
-                $"kvorum serve: --initial-cluster-state existing expects a node's data in '{path}', found nothing there. "
-                + "If the data was lost, restore it or start with 'new': the node then follows, but does not vote.");
-        }
+        await StopAsync(server, loggers.CreateLogger("Kvorum.Cli")).ConfigureAwait(false);
+        loggers.Dispose();
+        await Console.Error.WriteLineAsync($"kvorum serve: {await server.Removed.ConfigureAwait(false)}")
+            .ConfigureAwait(false);
+        return ExitCode.Failed;
     }
 
     private static async Task<int> StoppedByItselfAsync(

@@ -10,13 +10,13 @@ internal enum LogFormat
     Json = 1,
 }
 
-/// <summary>Whether the node's directory may be made by this start.</summary>
+/// <summary>Whether this start may begin a cluster.</summary>
 internal enum ClusterState
 {
     /// <summary>An empty directory begins a new cluster; a filled one continues.</summary>
     New = 0,
 
-    /// <summary>The directory must hold a node already.</summary>
+    /// <summary>The cluster runs already: a node with an empty directory asks it who it is.</summary>
     Existing = 1,
 }
 
@@ -40,6 +40,8 @@ internal sealed record ServeSettings
     public IReadOnlyList<ClusterMember>? InitialCluster { get; init; }
 
     public ClusterState InitialClusterState { get; init; } = ClusterState.New;
+
+    public IReadOnlyList<Uri> Join { get; init; } = [];
 
     public string InitialClusterToken { get; init; } = "kvorum-cluster";
 
@@ -81,6 +83,13 @@ internal sealed record ServeSettings
                 + $"({string.Join(", ", advertisedPeers.Select(UrlText))}), found {UrlText(self.PeerUrl)}");
         }
 
+        if (Join.Count > 0 && (InitialCluster is { Count: > 1 } || InitialClusterState is ClusterState.Existing))
+        {
+            errors.Add(
+                "--join: expected neither --initial-cluster nor --initial-cluster-state existing beside it (the "
+                + "cluster tells who its members are), found both");
+        }
+
         if (ListenClientUrls.Intersect(ListenPeerUrls).FirstOrDefault(url => url.Port != 0) is { } both)
         {
             errors.Add(
@@ -114,6 +123,8 @@ internal sealed record ServeSettings
         ListenPeerUrls = ListenPeerUrls,
         InitialCluster = Required(InitialCluster),
         InitialClusterToken = InitialClusterToken,
+        JoinUrls = Join,
+        IsExistingCluster = InitialClusterState is ClusterState.Existing,
         HeartbeatInterval = HeartbeatInterval,
         ElectionTimeout = ElectionTimeout,
         RequestTimeout = RequestTimeout,

@@ -81,6 +81,23 @@ internal sealed partial class LocalNode : IDisposable
     /// <summary>The command as a line for a shell.</summary>
     public string CommandLine => string.Join(' ', Command.Select(Quoted));
 
+    /// <summary>The line that starts a node on the ports after this one's and lets it join.</summary>
+    public string JoinLine(string name, string memberUrl)
+    {
+        var port = ClientUrl.Port + 10;
+        string[] command =
+        [
+            .. ThisProgram(),
+            "serve",
+            "--name", name,
+            "--data-dir", Path.Combine(Path.GetDirectoryName(Path.GetFullPath(DataDir)) ?? "", name),
+            "--listen-client-urls", string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}"),
+            "--listen-peer-urls", string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port + 1}"),
+            "--join", memberUrl,
+        ];
+        return string.Join(' ', command.Select(Quoted));
+    }
+
     public void Start()
     {
         var start = new ProcessStartInfo(Command[0])

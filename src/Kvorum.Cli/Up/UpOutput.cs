@@ -33,6 +33,7 @@ internal sealed class UpOutput(bool isJson)
         PrintTable(nodes, reports);
         PrintLines("Start a node again by hand (after kill -9, say):", nodes.Select(node => node.CommandLine));
         PrintLines("Try:", Examples(nodes));
+        PrintLines("Add a node while it runs ('kvorum member remove NAME' takes one away):", [JoinLine(nodes)]);
         _output.WriteLine();
         _output.WriteLine($"Logs: {string.Join(' ', nodes.Select(node => node.LogPath))}");
         _output.WriteLine("Ctrl-C stops all nodes; the data stays.");
@@ -44,6 +45,12 @@ internal sealed class UpOutput(bool isJson)
             $"Node {node.Name} (pid {node.Pid}) ended: {node.HowItEnded}. Its log: {node.LogPath}",
             new Style(Color.Yellow)));
         _progress.WriteLine();
+        if (node.LogTail.Any(line => line.Contains("was removed from cluster", StringComparison.Ordinal)))
+        {
+            Console.Error.WriteLine($"It was removed from the cluster; its data in {node.DataDir} is of no more use.");
+            return;
+        }
+
         // Written plainly, so that no console width breaks the line apart.
         Console.Error.WriteLine($"Start it again with:{Environment.NewLine}  {node.CommandLine}");
     }
@@ -72,6 +79,13 @@ internal sealed class UpOutput(bool isJson)
             $"curl {second}/keys/pets",
             $"curl -X PUT {first}/v1/kv/greeting --data-binary hello",
         ];
+    }
+
+    /// <summary>The line that starts one node more, on the next ports and in the same directory.</summary>
+    private static string JoinLine(IReadOnlyList<LocalNode> nodes)
+    {
+        var last = nodes[^1];
+        return last.JoinLine($"n{nodes.Count + 1}", LocalNode.UrlText(nodes[0].ClientUrl));
     }
 
     private static string RoleOf(NodeReport report) =>
@@ -124,6 +138,7 @@ internal sealed class UpOutput(bool isJson)
 
             json.WriteEndArray();
             WriteList(json, "examples", Examples(nodes));
+            json.WriteString("join_line", JoinLine(nodes));
             json.WriteEndObject();
         }
 

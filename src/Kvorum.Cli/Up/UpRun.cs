@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Kvorum.Cli.Client;
+using Kvorum.Server;
 
 namespace Kvorum.Cli.Up;
 

@@ -11,19 +11,23 @@ public sealed class KvorumServer : IAsyncDisposable
     private readonly PeerTransport _transport;
     private readonly WebApplication _peers;
     private readonly WebApplication _clients;
+    private readonly MembershipWatch _watch;
     private readonly ILogger _logger;
+    private readonly CancellationTokenSource _watchStop = new();
     private readonly Lock _stopLock = new();
+    private Task _watching = Task.CompletedTask;
     private Task? _stopping;
 
     private KvorumServer(
         KvorumNode node, ServerContext context, PeerTransport transport, WebApplication peers, WebApplication clients,
-        ILogger logger)
+        MembershipWatch watch, ILogger logger)
     {
         Node = node;
         _context = context;
         _transport = transport;
         _peers = peers;
         _clients = clients;
+        _watch = watch;
         _logger = logger;
     }
 
@@ -35,11 +39,21 @@ public sealed class KvorumServer : IAsyncDisposable
     /// <summary>Ends when the node stopped by itself, with the exception that says why.</summary>
     public Task Stopped => Node.Stopped;
 
+    /// <summary>
+    /// Ends when this node was removed from its cluster, with a message that says so and what to do; the server still
+    /// runs then, and its caller should stop it.
+    /// </summary>
+    public Task<string> Removed => _watch.Removed;
+
     /// <summary>Opens the node and its ports; returns when both listen.</summary>
-    /// <remarks>Checks first whether the ports are free, then opens the data directory, then the ports.</remarks>
+    /// <remarks>
+    /// Checks first whether the ports are free, then asks to be admitted where a new directory joins a cluster (which
+    /// may take a minute), then opens the data directory, then the ports.
+    /// </remarks>
     /// <exception cref="ArgumentException">An option is wrong; the message names it and what was expected.</exception>
     /// <exception cref="IOException">
-    /// A port is busy, or the data directory cannot be used; the message says which and why.
+    /// A port is busy, the data directory cannot be used, or the cluster does not take this node in; the message says
+    /// which and why.
     /// </exception>
     public static async Task<KvorumServer> StartAsync(
         ServerOptions options, ILoggerFactory loggers, CancellationToken cancel)
@@ -49,35 +63,34 @@ public sealed class KvorumServer : IAsyncDisposable
         Listeners.RequireFree("listen-peer-urls", options.ListenPeerUrls);
 
         var time = TimeProvider.System;
-        var members = MembersOf(options);
-        var clusterId = ServerIdentity.ClusterId(options.InitialClusterToken, options.InitialCluster);
-        var self = members.Single(member => member.Name == options.Name);
+        var logger = loggers.CreateLogger<KvorumServer>();
+        var note = await new Admission(options, logger, time).DecideAsync(cancel).ConfigureAwait(false);
         var transport = new PeerTransport(
             new PeerTransportOptions
             {
-                ClusterId = clusterId,
-                Node = self.Node,
-                Peers = [.. members.Where(member => member != self)],
+                ClusterId = note.ClusterId,
+                Node = note.Node,
+                Peers = [.. note.Members.Where(member => member.Node != note.Node)],
                 AdvertiseClientUrls = options.AdvertiseClientUrls,
             },
             loggers.CreateLogger<PeerTransport>(),
             time);
-        var nodeOptions = NodeOptionsOf(options, clusterId, self.Node, members);
-        var node = await Task.Run(() => KvorumNode.Open(nodeOptions, transport, time, loggers), cancel)
+        var node = await Task.Run(() => KvorumNode.Open(NodeOptionsOf(options, note), transport, time, loggers), cancel)
             .ConfigureAwait(false);
 
         var context = new ServerContext(
-            node, node.Metrics, options, members, transport.ClientUrlOf, time, () => transport.FramesDropped);
+            node, node.Metrics, options, note.Members, transport.ClientUrlOf, time, () => transport.FramesDropped);
+        var watch = new MembershipWatch(node, options, transport.ThoseWhoDisownThisNode, logger, time);
         var peers = Listeners.BuildPeers(options.ListenPeerUrls, transport, loggers);
         var clients = Listeners.BuildClients(options.ListenClientUrls, loggers);
-        var server = new KvorumServer(
-            node, context, transport, peers, clients, loggers.CreateLogger<KvorumServer>());
+        var server = new KvorumServer(node, context, transport, peers, clients, watch, logger);
         try
         {
             RouteTable.Map(clients, context);
             await Listeners.StartAsync(peers, "listen-peer-urls", options.ListenPeerUrls, cancel).ConfigureAwait(false);
             await Listeners.StartAsync(clients, "listen-client-urls", options.ListenClientUrls, cancel)
                 .ConfigureAwait(false);
+            server._watching = watch.RunAsync(server._watchStop.Token);
             server._logger.Serving(options.Name, string.Join(", ", clients.Urls), string.Join(", ", peers.Urls));
             return server;
         }
@@ -103,6 +116,8 @@ public sealed class KvorumServer : IAsyncDisposable
     {
         _logger.Draining(_context.Options.Name);
         _context.BeginDraining();
+        await _watchStop.CancelAsync().ConfigureAwait(false);
+        await _watching.ConfigureAwait(false);
         await _clients.StopAsync().ConfigureAwait(false);
         await Node.StopAsync(ServerLimits.HandOverTimeout).ConfigureAwait(false);
         await _transport.StopAsync().ConfigureAwait(false);
@@ -110,26 +125,24 @@ public sealed class KvorumServer : IAsyncDisposable
         await _clients.DisposeAsync().ConfigureAwait(false);
         await _peers.DisposeAsync().ConfigureAwait(false);
         await Node.DisposeAsync().ConfigureAwait(false);
+        _watchStop.Dispose();
     }
 
-    private static ServerMember[] MembersOf(ServerOptions options) =>
-    [
-        .. options.InitialCluster
-            .OrderBy(member => member.Name, StringComparer.Ordinal)
-            .Select(member => new ServerMember(
-                member.Name, ServerIdentity.NodeId(options.InitialClusterToken, member.Name), member.PeerUrl)),
-    ];
-
-    private static NodeOptions NodeOptionsOf(
-        ServerOptions options, ulong clusterId, ulong self, IReadOnlyList<ServerMember> members)
+    private static NodeOptions NodeOptionsOf(ServerOptions options, MemberNote note)
     {
         var tick = ServerLimits.TickInterval;
         return new NodeOptions
         {
             Name = options.Name,
-            Node = self,
-            ClusterId = clusterId,
-            Voters = [.. members.Select(member => member.Node)],
+            Node = note.Node,
+            ClusterId = note.ClusterId,
+            Voters = note.IsJoined ? [] : [.. note.Members.Select(member => member.Node)],
+            InitialMembers =
+            [
+                .. note.Members.Select(member => new MemberAddress(
+                    member.Node, member.Name, member.PeerUrl?.AbsoluteUri.TrimEnd('/') ?? "", [])),
+            ],
+            IsJoining = note.IsJoined,
             DataPath = options.DataPath,
             TickInterval = tick,
             HeartbeatTicks = (int)(options.HeartbeatInterval / tick),

@@ -17,6 +17,7 @@ internal static class OptionCheck
         ValidateUrls("advertise-client-urls", options.AdvertiseClientUrls, mayBeAnyPort: true);
         ValidateUrls("listen-peer-urls", options.ListenPeerUrls, mayBeAnyPort: true);
         ValidateCluster(options);
+        ValidateJoin(options);
         ValidateTimes(options);
         Require(options.SnapshotLogBytes > 0, "snapshot-log-bytes", "more than 0", $"{options.SnapshotLogBytes}");
         Require(options.WalSegmentBytes > 0, "wal-segment-bytes", "more than 0", $"{options.WalSegmentBytes}");
@@ -54,6 +55,20 @@ internal static class OptionCheck
         Require(members.Any(member => member.Name == options.Name), Option,
             $"a member named \"{options.Name}\" (the option name)",
             $"\"{string.Join("\", \"", members.Select(member => member.Name))}\"");
+    }
+
+    private static void ValidateJoin(ServerOptions options)
+    {
+        if (options.JoinUrls.Count == 0)
+        {
+            return;
+        }
+
+        ValidateUrls("join", options.JoinUrls, mayBeAnyPort: false);
+        Require(options.InitialCluster.Count == 1, "join",
+            "no other node in initial-cluster: the cluster tells who it is",
+            $"{options.InitialCluster.Count} members there");
+        ValidateUrls("initial-advertise-peer-urls", [options.InitialCluster[0].PeerUrl], mayBeAnyPort: false);
     }
 
     private static void ValidateTimes(ServerOptions options)

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace Kvorum.Server;
 
 /// <summary>Finds out whether a port is free, and who holds it when it is not.</summary>
-internal static class PortOwner
+public static class PortOwner
 {
     /// <summary>
     /// The most sockets and descriptors looked at: a machine with more gets a message without an owner.
@@ -19,44 +19,62 @@ internal static class PortOwner
 
     private static readonly string[] SocketTables = ["/proc/net/tcp", "/proc/net/tcp6"];
 
+    /// <summary>
+    /// A message that names the port of a URL and who holds it; null when it can be had, or is not ours to judge.
+    /// </summary>
+    public static string? DescribeIfBusy(Uri url)
+    {
+        var address = IPAddress.TryParse(url.Host.Trim('[', ']'), out var parsed) ? parsed : IPAddress.Loopback;
+        return BindingError(new IPEndPoint(address, url.Port)) is { SocketErrorCode: SocketError.AddressAlreadyInUse }
+            ? Busy(url.Port)
+            : null;
+    }
+
     /// <summary>Binds and lets go, so that a busy port is told before the data directory is touched.</summary>
     /// <exception cref="IOException">The address is in use or not of this machine.</exception>
-    public static void RequireFree(string option, Uri url, IEnumerable<IPEndPoint> endpoints)
+    internal static void RequireFree(string option, Uri url, IEnumerable<IPEndPoint> endpoints)
     {
         foreach (var endpoint in endpoints.Where(endpoint => endpoint.Port != 0))
         {
-            try
+            var error = BindingError(endpoint);
+            switch (error?.SocketErrorCode)
             {
-                using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-                socket.Bind(endpoint);
-                socket.Listen();
-            }
-            catch (SocketException error) when (error.SocketErrorCode is SocketError.AddressAlreadyInUse)
-            {
-                throw Busy(option, url, endpoint.Port, error);
-            }
-            catch (SocketException error) when (error.SocketErrorCode is SocketError.AddressFamilyNotSupported)
-            {
-                // A machine without IPv6: localhost is then its IPv4 address only.
-            }
-            catch (SocketException error)
-            {
-                throw new IOException($"--{option}: cannot listen on {url}: {error.Message}.", error);
+                case null or SocketError.AddressFamilyNotSupported:
+                    break; // Free; or a machine without IPv6: localhost is then its IPv4 address only.
+                case SocketError.AddressAlreadyInUse:
+                    throw new IOException(
+                        $"--{option}: cannot listen on {url}: {Busy(endpoint.Port)}. Stop it or choose another port.",
+                        error);
+                default:
+                    throw new IOException($"--{option}: cannot listen on {url}: {error.Message}.", error);
             }
         }
     }
 
-    public static IOException Busy(string option, Uri url, int port, Exception error)
+    private static SocketException? BindingError(IPEndPoint endpoint)
     {
-        var owner = Find(port) is { } found ? $"process {found.ProcessId} ({found.Program})" : "another process";
-        return new IOException(
-            $"--{option}: cannot listen on {url}: port {port} is in use by {owner}. "
-            + "Stop it or choose another port.",
-            error);
+        try
+        {
+            using var socket = new Socket(endpoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+
+            // As a node binds: connections of a former process that linger do not count.
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+            socket.Bind(endpoint);
+            socket.Listen(1);
+            return null;
+        }
+        catch (SocketException error)
+        {
+            return error;
+        }
     }
 
+    private static string Busy(int port) => Find(port) is { } found
+        ? $"port {port} is in use by pid {found.ProcessId} ({found.Program})"
+        : $"port {port} is in use by another process (its owner could not be found)";
+
     /// <summary>The process that listens on a TCP port; null when unknown (not Linux, or not ours to see).</summary>
-    public static (int ProcessId, string Program)? Find(int port)
+    private static (int ProcessId, string Program)? Find(int port)
     {
         if (!OperatingSystem.IsLinux())
         {

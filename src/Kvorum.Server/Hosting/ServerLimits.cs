@@ -26,6 +26,18 @@ internal static class ServerLimits
     /// <summary>How long a leader that stops looks for a successor.</summary>
     public static readonly TimeSpan HandOverTimeout = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long a node that joins looks for a member that takes it in.</summary>
+    public static readonly TimeSpan JoinTimeout = TimeSpan.FromSeconds(60);
+
+    /// <summary>One question to one member.</summary>
+    public static readonly TimeSpan JoinAttemptTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>Between two rounds over all members that could take a node in.</summary>
+    public static readonly TimeSpan JoinPause = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>The largest answer to such a question.</summary>
+    public const int JoinAnswerBytesMax = 1024 * 1024;
+
     public static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(10);
 
     public static readonly TimeSpan ElectionTimeoutMax = TimeSpan.FromSeconds(50);

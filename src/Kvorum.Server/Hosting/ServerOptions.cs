@@ -20,11 +20,25 @@ public sealed record ServerOptions
 
     public required IReadOnlyList<Uri> ListenPeerUrls { get; init; }
 
-    /// <summary>Every voter of the new cluster, this node included by name.</summary>
+    /// <summary>
+    /// Every voter of the new cluster, this node included by name; of a node that joins, only itself. Without meaning
+    /// once the directory knows its cluster, but for this node's own address, which may change.
+    /// </summary>
     public required IReadOnlyList<ClusterMember> InitialCluster { get; init; }
 
     /// <summary>Keeps clusters apart that would look alike; part of the cluster id.</summary>
     public string InitialClusterToken { get; init; } = "kvorum-cluster";
+
+    /// <summary>
+    /// Client URLs of members of a running cluster that this node asks to be added to, when its directory is new.
+    /// </summary>
+    public IReadOnlyList<Uri> JoinUrls { get; init; } = [];
+
+    /// <summary>
+    /// The cluster runs already and this node was added to it: with a new directory it asks the others in <see
+    /// cref="InitialCluster"/> who it is, instead of beginning a new cluster.
+    /// </summary>
+    public bool IsExistingCluster { get; init; }
 
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromMilliseconds(100);
 

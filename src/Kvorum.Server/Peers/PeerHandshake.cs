@@ -21,6 +21,11 @@ internal static class PeerHandshake
 {
     private const int MagicAndVersionBytes = 6;
 
+    /// <summary>
+    /// What somebody says who is no node yet and asks who is there: zeros. The answer is an introduction.
+    /// </summary>
+    public static PeerHello WhoIsThere => default;
+
     /// <summary>Reads a hello and the client URLs behind it.</summary>
     /// <exception cref="IOException">The other end closed the connection.</exception>
     public static async ValueTask<HeardSpeaker> ReadSpeakerAsync(PipeReader input, CancellationToken cancel)

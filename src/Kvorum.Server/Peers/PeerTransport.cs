@@ -170,6 +170,14 @@ internal sealed class PeerTransport : ITransport
             PeerSocketOptions.Apply(connection);
             var heard = await PeerHandshake.ReadSpeakerAsync(connection.Transport.Input, deadline.Token)
                 .ConfigureAwait(false);
+            if (heard is { Error: null } && heard.Hello == PeerHandshake.WhoIsThere && _gate is { } gate)
+            {
+                var own = PeerWire.EncodeSpeaker(gate.HelloTo(0), _clientUrls);
+                var introduction = PeerWire.EncodeAnswer(PeerVerdict.Introduction, own);
+                await connection.Transport.Output.WriteAsync(introduction, deadline.Token).ConfigureAwait(false);
+                return null;
+            }
+
             var (verdict, reason) = await JudgeAsync(heard).ConfigureAwait(false);
             if (verdict is not PeerVerdict.Welcome)
             {

@@ -19,6 +19,7 @@ internal enum PeerVerdict : byte
     NotAMember = 6,
     RefusedByNode = 7,
     NotReady = 8,
+    Introduction = 9,
 }
 
 /// <summary>

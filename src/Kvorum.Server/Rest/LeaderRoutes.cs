@@ -23,6 +23,7 @@ internal sealed class LeaderRoutes(ServerContext context)
         if (to is null || to != _kvorum.Status.Leader)
         {
             await _kvorum.TransferLeadershipAsync(to, _timeout, http.RequestAborted).ConfigureAwait(false);
+            await _view.TryCatchUpAsync(http.RequestAborted).ConfigureAwait(false); // So that the answer names it.
         }
 
         await AnswerAsync(http).ConfigureAwait(false);

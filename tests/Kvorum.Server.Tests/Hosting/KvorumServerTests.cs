@@ -69,7 +69,7 @@ public sealed class KvorumServerTests
             + $"port {cluster.PeerPort(1)} is in use by ", error.Message, StringComparison.Ordinal);
         if (OperatingSystem.IsLinux())
         {
-            Assert.Contains($"process {Environment.ProcessId} (", error.Message, StringComparison.Ordinal);
+            Assert.Contains($"pid {Environment.ProcessId} (", error.Message, StringComparison.Ordinal);
         }
 
         Assert.False(Directory.Exists(cluster.Options(1).DataPath));

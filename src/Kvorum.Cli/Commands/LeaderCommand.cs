@@ -1,0 +1,103 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Kvorum.Cli.Client;
+using Kvorum.Cli.Members;
+
+namespace Kvorum.Cli.Commands;
+
+/// <summary>'kvorum leader': who leads, and another one shall.</summary>
+internal static class LeaderCommand
+{
+    private const string Path = "/v1/leader";
+
+    public static Command Create() => new("leader", "Show the leader, or hand leadership over.") { Show(), Move() };
+
+    private static Command Show()
+    {
+        var output = Output();
+        var client = new ClientOptions();
+        var command = new Command("show", "Print the leader's name. Exit code 4 when none is known.") { output };
+        client.AddTo(command);
+        command.SetAction(async (parsed, cancel) =>
+        {
+            using var cluster = client.Connect(parsed);
+            var answer = await cluster.SendAsync(new Call(HttpMethod.Get, Path, IsWrite: false), cancel)
+                .ConfigureAwait(false);
+            MemberCalls.Demand(answer);
+            return Print(answer, parsed.GetRequiredValue(output), leader => leader);
+        });
+        return command;
+    }
+
+    private static Command Move()
+    {
+        var to = new Argument<string?>("TO")
+        {
+            Description = "The voter that shall lead; the most advanced one when left out.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var output = Output();
+        var client = new ClientOptions();
+        var command = new Command("move", "Hand leadership over; no write fails for it.") { to, output };
+        client.AddTo(command);
+        command.SetAction(async (parsed, cancel) =>
+        {
+            using var cluster = client.Connect(parsed);
+            var call = new Call(HttpMethod.Post, Path, IsWrite: true)
+            {
+                Body = BodyOf(parsed.GetValue(to)),
+                ContentType = "application/json",
+            };
+            var answer = await cluster.SendAsync(call, cancel).ConfigureAwait(false);
+            MemberCalls.Demand(answer);
+            return Print(answer, parsed.GetRequiredValue(output), leader => $"{leader} leads.");
+        });
+        return command;
+    }
+
+    private static Option<string> Output()
+    {
+        var output = new Option<string>("--output")
+        {
+            Description = "text, or json: one document.",
+            HelpName = "FORMAT",
+            DefaultValueFactory = _ => "text",
+        };
+        output.AcceptOnlyFromAmong("text", "json");
+        return output;
+    }
+
+    private static byte[] BodyOf(string? to)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            if (to is not null)
+            {
+                json.WriteString("to", to);
+            }
+
+            json.WriteEndObject();
+        }
+
+        return buffer.ToArray();
+    }
+
+    private static int Print(Answer answer, string format, Func<string, string> text)
+    {
+        var document = JsonNode.Parse(answer.Body)!.AsObject(); // A node's answer is an object.
+        var leader = (string?)document["leader"];
+        if (format == "json")
+        {
+            Console.WriteLine(ChangeText.Pretty(document));
+        }
+        else
+        {
+            Console.WriteLine(leader is null ? "No leader is known." : text(leader));
+        }
+
+        return leader is null ? ExitCode.Unavailable : ExitCode.Done;
+    }
+}
