@@ -28,6 +28,9 @@ internal sealed class CrashDisk : IDisk
     private readonly HashSet<string> _locks = [];
     private bool _isDead;
 
+    /// <summary>The power has failed.</summary>
+    public bool IsDead => _isDead;
+
     /// <summary>Operations so far that change something.</summary>
     public int Operations { get; private set; }
 
