@@ -30,7 +30,9 @@ public sealed class RepairTests
         await cluster.ConvergedAsync();
         Assert.Equal("value 49", await TestCluster.GetAsync(cluster[rotten], "key 49", Consistency.Local));
 
-        // The damage is gone, and stays known to the peers.
+        // The leader readmits it by itself, under its new incarnation.
+        await TestCluster.UntilAsync("it votes again", () => cluster[rotten].Status.MayVote);
+        await cluster.ConvergedAsync();
         await cluster.StopAsync(rotten);
         cluster.Start(rotten);
         Assert.Null(cluster[rotten].Status.Damage);
