@@ -88,7 +88,9 @@ public sealed class RotTests
         Assert.True(voters > 1 || !outcomes.ContainsKey("repaired"), all);
     }
 
-    /// <summary>Starts from the files and says how that went; fails when it is none of the ways that are allowed.</summary>
+    /// <summary>
+    /// Starts from the files and says how that went; fails when it is none of the ways that are allowed.
+    /// </summary>
     private static string Open(MemoryDisk disk, int voters, Picture whole, string what)
     {
         try
@@ -180,7 +182,9 @@ public sealed class RotTests
                 state.Applied.Value, recovery.Machine.StateHash, Show(state.Entries), state.MayVote);
         }
 
-        /// <summary>Less than the whole, and nothing else: the same snapshot or none, entries from the same log.</summary>
+        /// <summary>
+        /// Less than the whole, and nothing else: the same snapshot or none, entries from the same log.
+        /// </summary>
         public bool IsPartOf(Picture whole) =>
             (Snapshot == whole.Snapshot ? StateHash == whole.StateHash : Snapshot.Length == 0 && Applied == 0)
             && Show(Enumerable.Range(1, EntriesMade).Select(MakeEntry)).Contains(Entries, StringComparison.Ordinal);
