@@ -11,17 +11,24 @@ public sealed class Cluster : IDisposable
     /// <summary>Segments are filled with zeros when made; small ones make tests start at once.</summary>
     private static readonly string[] SmallSegments = [SegmentFlag, "4MiB"];
 
+    private const int NodesMax = 8;
+
     private readonly TemporaryDirectory _directory = new();
+    private readonly string[] _flags;
+    private readonly int _firstPort;
+    private volatile ClusterNode[] _nodes;
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false });
 
     private Cluster(int count, Func<string, string>? dataDirOf, string[] flags)
     {
-        var firstPort = FreePorts.Block(2 * count);
-        Nodes = [.. Enumerable.Range(0, count).Select(i => NodeAt(i, firstPort + (2 * i), dataDirOf, flags))];
+        _flags = flags;
+        _firstPort = FreePorts.Block(2 * NodesMax);
+        _nodes = [.. Enumerable.Range(0, count).Select(i => NodeAt(i, _firstPort + (2 * i), dataDirOf, flags))];
         Members = string.Join(',', Nodes.Select(node => $"{node.Name}={node.PeerUrl}"));
     }
 
-    public IReadOnlyList<ClusterNode> Nodes { get; }
+    /// <summary>Every node there ever was, in the order of their numbers.</summary>
+    public IReadOnlyList<ClusterNode> Nodes => _nodes;
 
     public IEnumerable<ClusterNode> Running => Nodes.Where(node => node.IsRunning);
 
@@ -63,6 +70,52 @@ public sealed class Cluster : IDisposable
                 ? Nodes.Single(node => node.Name == leader)
                 : null;
         });
+
+    /// <summary>A node more, not started: it joins by itself, or (existing) is told whom to ask.</summary>
+    public ClusterNode Add(bool existing = false)
+    {
+        var (i, port) = (_nodes.Length, _firstPort + (2 * _nodes.Length));
+        var name = $"n{i + 1}";
+        var urls = string.Join(',', Running.Select(node => node.ClientUrl));
+        var members = $"{Members},{name}=http://127.0.0.1:{port + 1}";
+        string[] how = existing
+            ? ["--initial-cluster-state", "existing", "--initial-cluster", members]
+            : ["--join", urls];
+        var node = new ClusterNode(name, port, _directory.At(name), _http, node => Serve(node, _flags, how));
+        _nodes = [.. _nodes, node];
+        return node;
+    }
+
+    /// <summary>A node more that joins.</summary>
+    public ClusterNode Join()
+    {
+        var node = Add();
+        node.Start();
+        return node;
+    }
+
+    /// <summary>Waits until a node votes, as the members say.</summary>
+    public Task VotesAsync(ClusterNode node) =>
+        Wait.UntilAsync($"{node.Name} as a voter", Wait.Usual, async () => (await VotersAsync()).Contains(node.Name));
+
+    /// <summary>The voters' names, as the first running node that answers tells.</summary>
+    public Task<string[]> VotersAsync() => Wait.ForAsync("the list of members", Wait.Usual, async () =>
+    {
+        foreach (var node in Running)
+        {
+            var (status, body) = await node.SendAsync(HttpMethod.Get, "/v1/members");
+            if (status == 200)
+            {
+                using var document = System.Text.Json.JsonDocument.Parse(body);
+                return document.RootElement.GetProperty("members").EnumerateArray()
+                    .Where(member => member.GetProperty("kind").GetString() is "voter" or "leaving")
+                    .Select(member => member.GetProperty("name").GetString() ?? "")
+                    .ToArray();
+            }
+        }
+
+        return null;
+    });
 
     public async Task<ClusterNode> FollowerAsync()
     {
@@ -131,19 +184,22 @@ public sealed class Cluster : IDisposable
     {
         var name = $"n{i + 1}";
         var dataDir = dataDirOf?.Invoke(name) ?? _directory.At(name);
-        return new ClusterNode(name, clientPort, dataDir, _http, node =>
-        [
-            "serve",
-            "--exit-when-stdin-closes", // No process outlives a killed test run.
-            "--name", node.Name,
-            "--data-dir", node.DataDir,
-            "--listen-client-urls", node.ClientUrl,
-            "--listen-peer-urls", node.PeerUrl,
-            "--initial-cluster", Members,
-            .. flags.Contains(SegmentFlag) ? [] : SmallSegments,
-            .. flags,
-        ]);
+        return new ClusterNode(
+            name, clientPort, dataDir, _http, node => Serve(node, flags, ["--initial-cluster", Members]));
     }
+
+    private static IReadOnlyList<string> Serve(ClusterNode node, string[] flags, string[] cluster) =>
+    [
+        "serve",
+        "--exit-when-stdin-closes", // No process outlives a killed test run.
+        "--name", node.Name,
+        "--data-dir", node.DataDir,
+        "--listen-client-urls", node.ClientUrl,
+        "--listen-peer-urls", node.PeerUrl,
+        .. cluster,
+        .. flags.Contains(SegmentFlag) ? [] : SmallSegments,
+        .. flags,
+    ];
 }
 
 /// <summary>A failure in a story, with what the nodes logged last.</summary>
