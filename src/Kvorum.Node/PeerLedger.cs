@@ -110,13 +110,18 @@ internal sealed class PeerLedger(
     }
 
     /// <summary>The peer's directory lost entries it had acknowledged: durably, its votes count no more.</summary>
-    public void DistrustVotes(NodeId peer)
+    public void DistrustVotes(NodeId peer, ulong lostIncarnation)
     {
         lock (_lock)
         {
             var identity = directory.Identity;
             var known = Known(identity, peer.Value);
-            var incarnation = _present.TryGetValue(peer.Value, out var present) ? present : known?.Incarnation ?? 0;
+            var incarnation = lostIncarnation != 0 ? lostIncarnation : known?.Incarnation ?? 0;
+            if (_membership.Find(peer) is { Incarnation: not 0 } record && record.Incarnation != incarnation)
+            {
+                return; // It was promoted with another directory since.
+            }
+
             if (known is not { IsReplaced: true } || known.Value.Incarnation != incarnation)
             {
                 Save(identity, new PeerIdentity(peer, incarnation, IsReplaced: true));

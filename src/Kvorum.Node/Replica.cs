@@ -332,7 +332,7 @@ internal sealed class Replica
                 _transport.SetPeers([]);
                 break;
             case PeerTailLost lost:
-                _ledger.DistrustVotes(lost.Peer);
+                _ledger.DistrustVotes(lost.Peer, lost.Incarnation);
                 break;
             case MembershipChanged changed:
                 Log.MembershipInForce(_logger, changed.Index.Value, changed.Membership.ToString());

@@ -67,6 +67,7 @@ public sealed record AppendEntries(
 /// Refused: the follower acknowledged up to <paramref name="Match"/> in this term, and its log, which ends at
 /// <paramref name="Hint"/>, no longer has that: what it acknowledged is void.
 /// </param>
+/// <param name="Incarnation">With a lost tail: the directory that lost it; 0 where there are none.</param>
 public sealed record AppendReply(
     GroupId Group,
     NodeId From,
@@ -75,7 +76,8 @@ public sealed record AppendReply(
     bool Accepted,
     LogIndex Match,
     EntryId Hint,
-    bool HasLostTail = false)
+    bool HasLostTail = false,
+    ulong Incarnation = 0)
     : Message(Group, From, To, Term);
 
 /// <summary>Leader → follower: I still lead (paper §5.2). Answered at once, never after a sync.</summary>

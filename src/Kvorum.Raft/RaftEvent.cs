@@ -25,7 +25,8 @@ public sealed record TailReplaced(LogIndex From, LogIndex OldLast) : RaftEvent;
 public sealed record TailLost(LogIndex Acknowledged, EntryId Last) : RaftEvent;
 
 /// <summary>A peer said that its disk lost entries it had acknowledged: it must not count as a voter.</summary>
-public sealed record PeerTailLost(NodeId Peer) : RaftEvent;
+/// <param name="Incarnation">The directory that lost them; 0 when it is not known.</param>
+public sealed record PeerTailLost(NodeId Peer, ulong Incarnation) : RaftEvent;
 
 /// <summary>A snapshot transfer to or from a peer began, or ended.</summary>
 public sealed record SnapshotTransfer(NodeId Peer, EntryId LastIncluded, bool IsSending, bool IsDone) : RaftEvent;

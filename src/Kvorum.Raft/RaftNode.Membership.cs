@@ -19,6 +19,7 @@ public sealed partial class RaftNode
     private bool _ownMayVote;
     private ulong _incarnation;
     private bool _hasLostTail;
+    private ulong _lostIncarnation;
     private bool _wasTold;
 
     /// <summary>The last term this process led: only of that one it remembers what it answered.</summary>

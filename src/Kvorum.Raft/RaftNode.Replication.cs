@@ -318,8 +318,11 @@ public sealed partial class RaftNode
         if (reply.HasLostTail)
         {
             var incarnation = FindStanding(peer.Node)?.Incarnation ?? 0;
-            OnStanding(new Standing(peer.Node, MayVote: false, incarnation, IsVoid: true));
-            _effects.AddEvent(new PeerTailLost(peer.Node));
+            if (incarnation == 0 || reply.Incarnation == 0 || incarnation == reply.Incarnation)
+            {
+                OnStanding(new Standing(peer.Node, MayVote: false, incarnation, IsVoid: true));
+                _effects.AddEvent(new PeerTailLost(peer.Node, incarnation));
+            }
         }
 
         if (!peer.Peer.MayVote && reply.Match <= peer.Match)
@@ -368,6 +371,7 @@ public sealed partial class RaftNode
         {
             // The host begins a new life: the directory draws another incarnation, under which it may be promoted.
             _hasLostTail = true;
+            _lostIncarnation = _incarnation;
             _ownMayVote = false;
             _incarnation = 0;
             UpdateStandings();
@@ -375,7 +379,8 @@ public sealed partial class RaftNode
         }
 
         _effects.AddSend(new AppendReply(
-            _options.Group, _options.Node, heartbeat.From, _term, false, heartbeat.Commit, _log.Last, HasLostTail: true));
+            _options.Group, _options.Node, heartbeat.From, _term, false, heartbeat.Commit, _log.Last, HasLostTail: true,
+            _lostIncarnation));
     }
 
     private void OnHeartbeatReply(HeartbeatReply reply)

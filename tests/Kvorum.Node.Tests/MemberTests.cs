@@ -44,6 +44,32 @@ public sealed class MemberTests
         Assert.Equal(target, asked.Status.Leader ?? (await cluster.LeaderAsync()).Status.Node);
     }
 
+    [Fact]
+    public async Task A_wiped_voter_becomes_a_voter_again_under_its_new_incarnation()
+    {
+        await using var cluster = await TestCluster.StartAsync(3);
+        var leader = await cluster.LeaderAsync();
+        await TestCluster.PutAsync(leader, "k", "v");
+        var wiped = cluster.Nodes.First(node => node != leader).Status.Node;
+        await cluster.StopAsync(wiped);
+        Directory.Delete(cluster.PathOf(wiped), recursive: true);
+        cluster.Start(wiped);
+        await TestCluster.UntilAsync("it votes again, and knows it", () =>
+            cluster[wiped].Status is { MayVote: true, Members.Count: 3, IsJoint: false }
+            && cluster[wiped].Status.Members.All(member => member.IsVoter)
+            && leader.Status.LastLogIndex > 4);
+        await VoterAsync(cluster, leader, wiped);
+
+        // Its vote and its acknowledgement are needed now, and count.
+        var other = cluster.Nodes.First(node => node != leader && node.Status.Node != wiped).Status.Node;
+        await cluster.StopAsync(other);
+        await TestCluster.PutAsync(leader, "k", "w");
+        await cluster.StopAsync(wiped);
+        cluster.Start(wiped);
+        await cluster.LeaderAsync();
+        Assert.Equal("w", await TestCluster.GetAsync(cluster[wiped], "k"));
+    }
+
     private static Task<MemberChangePlan> ChangeAsync(KvorumNode node, MemberChange change) =>
         node.ChangeMembersAsync(change, isDryRun: false, TestCluster.Patience, TestContext.Current.CancellationToken);
 

@@ -68,7 +68,8 @@ internal sealed class TestCluster : IAsyncDisposable
 
     /// <summary>Starts a node that knows only whom to contact.</summary>
     public void Join(ulong node) => _nodes[node] = KvorumNode.Open(
-        OptionsOf(node) with { IsJoining = true }, Network.PortOf(node), TimeProvider.System, NullLoggerFactory.Instance);
+        OptionsOf(node) with { IsJoining = true }, Network.PortOf(node), TimeProvider.System,
+        NullLoggerFactory.Instance);
 
     public async Task StopAsync(ulong node)
     {

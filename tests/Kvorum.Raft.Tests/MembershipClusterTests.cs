@@ -114,7 +114,8 @@ public sealed class MembershipClusterTests
             var third = new NodeId((ulong)_random.Next(1, NodesMax + 1));
             var change = _random.Next(8) switch
             {
-                0 when raft.Membership.Voters.Length > 2 => new MembershipChange(MembershipChangeKind.Remove, other, null),
+                0 when raft.Membership.Voters.Length > 2 =>
+                    new MembershipChange(MembershipChangeKind.Remove, other, null),
                 1 or 2 => new MembershipChange(MembershipChangeKind.Replace, other, MemberRecord.Of(third)),
                 3 => new MembershipChange(MembershipChangeKind.Promote, other, null),
                 _ => new MembershipChange(
@@ -202,7 +203,8 @@ public sealed class MembershipClusterTests
             _cluster.CheckLogMatching();
             foreach (var node in _cluster.Nodes.Where(node => Cluster.IsMember(leader, node)))
             {
-                Assert.True(_cluster.Committed == node.Applied, $"{node.Id} applied {node.Applied} of {_cluster.Committed}.");
+                Assert.True(
+                    _cluster.Committed == node.Applied, $"{node.Id} applied {node.Applied} of {_cluster.Committed}.");
                 Assert.Equal(_cluster.StateAt(node.Applied), node.State);
                 Assert.Equal(leader.Raft.Membership, node.Raft!.Membership);
             }

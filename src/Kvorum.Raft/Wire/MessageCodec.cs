@@ -88,7 +88,7 @@ public static partial class MessageCodec
         RequestVote => EntryIdBytes + 8 + 1 + 1 + 8,
         VoteReply => 1 + 1,
         AppendEntries append => EntryIdBytes + 8 + 4 + SizeOf(append.Entries.Span),
-        AppendReply => 1 + 8 + EntryIdBytes + 1,
+        AppendReply => 1 + 8 + EntryIdBytes + 1 + 8,
         Heartbeat => 8 + 8,
         HeartbeatReply => 8,
         InstallSnapshot install => SizeOf(install.Snapshot) + 8 + 4 + install.Data.Length,
@@ -146,6 +146,7 @@ public static partial class MessageCodec
                 writer.UInt64(reply.Match.Value);
                 writer.EntryId(reply.Hint);
                 writer.Bool(reply.HasLostTail);
+                writer.UInt64(reply.Incarnation);
                 break;
             case Heartbeat heartbeat:
                 writer.UInt64(heartbeat.Commit.Value);
@@ -232,7 +233,8 @@ public static partial class MessageCodec
                 return new AppendEntries(group, from, to, term, previous, reader.Index(), reader.Entries(previous, term));
             case MessageKind.AppendReply:
                 return new AppendReply(
-                    group, from, to, term, reader.Bool(), reader.Index(), reader.EntryId(), reader.Bool());
+                    group, from, to, term, reader.Bool(), reader.Index(), reader.EntryId(), reader.Bool(),
+                    reader.UInt64());
             case MessageKind.Heartbeat:
                 return new Heartbeat(group, from, to, term, reader.Index(), reader.UInt64());
             case MessageKind.HeartbeatReply:

@@ -16,7 +16,11 @@ internal sealed class Cluster
     {
         var nodes = Enumerable.Range(1, count).Select(id => new NodeId((ulong)id)).ToArray();
         var initial = new Membership(nodes.Take(voters ?? count), []);
-        Nodes = [.. nodes.Select(id => new ClusterNode(this, options(id), initial.Contains(id) ? initial : Membership.Empty))];
+        Nodes =
+        [
+            .. nodes.Select(id => new ClusterNode(
+                this, options(id), initial.Contains(id) ? initial : Membership.Empty)),
+        ];
     }
 
     public ClusterNode[] Nodes { get; }
@@ -111,7 +115,8 @@ internal sealed class Cluster
         {
             TickAll();
             Settle();
-            if (Leader is { } leader && Nodes.All(node => !node.IsUp || !IsMember(leader, node) || node.Raft!.Leader == leader.Id))
+            if (Leader is { } leader
+                && Nodes.All(node => !node.IsUp || !IsMember(leader, node) || node.Raft!.Leader == leader.Id))
             {
                 return leader;
             }

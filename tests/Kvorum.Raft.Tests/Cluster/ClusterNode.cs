@@ -170,7 +170,8 @@ internal sealed class ClusterNode
         var term = Applied == LogStart.Index ? LogStart.Term : Log[(int)(Applied.Value - LogStart.Index.Value - 1)].Term;
         _diskSnapshotData = Encode(State);
         _diskSnapshot = new SnapshotDescriptor(
-            new EntryId(term, Applied), _appliedMembership, (ulong)_diskSnapshotData.Length, Checksum(_diskSnapshotData));
+            new EntryId(term, Applied), _appliedMembership, (ulong)_diskSnapshotData.Length,
+            Checksum(_diskSnapshotData));
         Step(new SnapshotTaken(_diskSnapshot));
     }
 

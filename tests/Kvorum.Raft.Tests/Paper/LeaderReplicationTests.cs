@@ -135,7 +135,7 @@ public sealed class LeaderReplicationTests
         var lost = new AppendReply(
             new GroupId(1), new NodeId(3), new NodeId(1), new Term(1), false, new LogIndex(2), EntryId.Start, HasLostTail: true);
         var effects = node.Step(new Receive(lost));
-        Assert.Contains(new PeerTailLost(new NodeId(3)), effects.Events);
+        Assert.Contains(new PeerTailLost(new NodeId(3), 0), effects.Events);
         Assert.True(node.Peers[1] is { Match.Value: 0, MayVote: false });
         node.Step(new Persisted(new WriteId(3)));
         Assert.Equal(1UL, node.CommitIndex.Value);

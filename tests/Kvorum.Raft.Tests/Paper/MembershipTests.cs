@@ -150,5 +150,6 @@ public sealed class MembershipTests
     }
 
     private static ChangeMembers Add(ulong node) => new(
-        new MembershipChange(MembershipChangeKind.Add, new NodeId(node), MemberRecord.Of(new NodeId(node))), false, node);
+        new MembershipChange(MembershipChangeKind.Add, new NodeId(node), MemberRecord.Of(new NodeId(node))), false,
+        node);
 }
