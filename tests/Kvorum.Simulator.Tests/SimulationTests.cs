@@ -16,14 +16,40 @@ public sealed class SimulationTests
     }
 
     [Fact]
-    public void Same_plan_gives_the_same_trace_hash()
+    public void Fifty_seeds_are_clean_and_run_twice_the_same()
     {
-        for (ulong seed = 100; seed < 110; seed++)
+        for (ulong seed = 100; seed < 150; seed++)
         {
             var first = Simulation.Run(Simulation.Plan(seed));
             var second = Simulation.Run(Simulation.Plan(seed));
 
+            Assert.Null(first.Violation);
             Assert.Equal(first.TraceHash, second.TraceHash);
+            Assert.Equal(first.Events, second.Events);
         }
+    }
+
+    [Fact]
+    public void A_trace_changes_nothing()
+    {
+        var lines = 0;
+        var plan = Simulation.Plan(7);
+
+        var silent = Simulation.Run(plan);
+        var told = Simulation.Run(plan, _ => lines++);
+
+        Assert.Equal(silent.TraceHash, told.TraceHash);
+        Assert.True(lines > 1_000);
+    }
+
+    [Fact]
+    public void Removing_a_fault_from_a_plan_moves_no_other()
+    {
+        var settings = Simulation.Plan(11).Settings;
+        var all = Simulation.Plan(11, settings with { Faults = [new(FaultKind.Crash, 30, 1), new(FaultKind.Pause, 30, 1)] });
+        var one = Simulation.Plan(11, settings with { Faults = [new(FaultKind.Pause, 30, 1)] });
+
+        var pauses = all.Faults.Where(fault => fault.Kind is FaultKind.Pause).Select(fault => (fault.Number, fault.At));
+        Assert.Equal(pauses, one.Faults.Select(fault => (fault.Number, fault.At)));
     }
 }

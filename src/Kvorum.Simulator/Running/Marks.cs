@@ -1,19 +1,147 @@
+using Kvorum.Kv;
 using Kvorum.Raft;
 
 namespace Kvorum.Simulator;
 
 /// <summary>Counts interesting states that were reached, so that one can tell what the runs do not reach.</summary>
-internal sealed class Marks : WorldObserver
+internal sealed class Marks(SimSettings settings) : WorldObserver
 {
     private readonly SimCounters _counts = new();
+    private readonly Role[] _roles = new Role[settings.Voters + settings.Learners + 1];
+    private readonly bool[] _hasRun = new bool[settings.Voters + settings.Learners + 1];
 
     public IReadOnlyDictionary<string, long> ToDictionary() => _counts.ToDictionary();
 
+    public override void Started(int node, RaftNode raft, KvMachine machine, RecoveredState recovered)
+    {
+        if (!_hasRun[node])
+        {
+            _hasRun[node] = true;
+            return;
+        }
+
+        _counts.Add(recovered.Entries.Count == 0 ? "restart.empty.log" : "restart.with.log");
+        MarkIf(recovered.Snapshot is not null, "restart.with.snapshot");
+        MarkIf(recovered.LogStart != EntryId.Start, "restart.with.cut.log");
+        MarkIf(!recovered.MayVote, "restart.without.vote");
+        MarkIf(recovered.HardState.VotedFor is not null, "restart.with.vote");
+    }
+
     public override void Stepped(int node, RaftNode raft, Input input, Effects effects)
     {
+        MarkInput(raft, input);
+        if (input is Tick && effects.Events.Count == 0)
+        {
+            return;
+        }
+
+        MarkEffects(effects);
         for (var i = 0; i < effects.Events.Count; i++)
         {
             Mark(effects.Events[i]);
+        }
+
+        if (_roles[node] != raft.Role)
+        {
+            MarkIf(_roles[node] is Role.Leader, "leader.stepped.down");
+            MarkIf(_roles[node] is Role.Candidate && raft.Role is Role.Follower, "candidate.gave.up");
+            _roles[node] = raft.Role;
+            MarkIf(_roles.Count(role => role is Role.Leader) > 1, "leaders.two.at.once");
+        }
+    }
+
+    public override void Applied(
+        int node, ReadOnlySpan<LogEntry> entries, ReadOnlySpan<CommandResult> results, ulong stateHash)
+    {
+        MarkIf(entries.Length > 1, "apply.batch");
+        foreach (var result in results)
+        {
+            MarkIf(result.Status is CommandStatus.UnknownSession, "session.unknown");
+            MarkIf(result.Detail is TxnResult { Succeeded: false }, "compare.failed");
+            MarkIf(result.Detail is TxnResult { Succeeded: true, Results.Count: > 1 }, "transaction.of.several");
+        }
+    }
+
+    public override void Restored(int node, SnapshotDescriptor snapshot, ulong stateHash) =>
+        _counts.Add("snapshot.restored");
+
+    public override void Stopped(int node, bool losesPower)
+    {
+        MarkIf(_roles[node] is Role.Leader, "leader.died");
+        MarkIf(_roles[node] is Role.Candidate, "candidate.died");
+        MarkIf(losesPower, "node.lost.power");
+        _roles[node] = Role.Follower;
+    }
+
+    public override void Answered(Operation operation)
+    {
+        MarkIf(operation.Outcome is OperationOutcome.Unknown, "client.left.in.doubt");
+        MarkIf(operation.Outcome is OperationOutcome.NoEffect, "client.refused");
+        MarkIf(operation is { IsLocal: true, Outcome: OperationOutcome.Done }, "read.local");
+        MarkIf(operation.Returned - operation.Invoked > settings.RequestTimeout / 2, "client.waited.long");
+    }
+
+    private void MarkInput(RaftNode raft, Input input)
+    {
+        switch (input)
+        {
+            case Receive { Message: var message }: MarkMessage(raft, message); break;
+            case SnapshotTaken: _counts.Add("snapshot.taken"); break;
+            case SnapshotInstalled: _counts.Add("snapshot.installed"); break;
+            case Fetched { Entries.Length: 0 }: _counts.Add("fetch.found.nothing"); break;
+            case Fetched: _counts.Add("fetch.from.disk"); break;
+            case ChunkRead { Data.Length: 0 }: _counts.Add("snapshot.gone.while.sent"); break;
+            case ChunkWritten { NextOffset: 0 }: _counts.Add("snapshot.chunk.from.start"); break;
+            case ConnectionLost lost:
+                MarkIf(raft.Leader == lost.Peer, "connection.to.leader.lost");
+                MarkIf(raft.Role is Role.Leader, "connection.of.leader.lost");
+                break;
+            case Standing { MayVote: false }: _counts.Add("standing.lost"); break;
+            case TransferLeadership: MarkIf(raft.Role is Role.Leader, "transfer.asked"); break;
+            case ReadBarrier: MarkIf(raft.Role is Role.Leader, "read.at.leader"); break;
+            default: break;
+        }
+    }
+
+    private void MarkMessage(RaftNode raft, Message message)
+    {
+        MarkIf(message.Term < raft.Term, "message.of.older.term");
+        switch (message)
+        {
+            case AppendReply { Accepted: false }: _counts.Add("append.refused"); break;
+            case AppendReply { Accepted: true } when raft.Role is not Role.Leader: _counts.Add("append.reply.late"); break;
+            case AppendEntries append:
+                MarkIf(append.Entries.Length > 1, "append.batch");
+                MarkIf(append.Entries.Length > 0 && append.Previous.Index < raft.CommitIndex, "append.repeats.committed");
+                break;
+            case InstallSnapshot install: MarkIf(install.Offset > 0, "snapshot.in.chunks"); break;
+            case RequestVote { IsTransfer: true }: _counts.Add("vote.for.transfer"); break;
+            case RequestVote { LostLeader: not null }: _counts.Add("prevote.hurried"); break;
+            case VoteReply { Granted: false, IsPreVote: true }: _counts.Add("prevote.refused"); break;
+            case VoteReply { Granted: false }: _counts.Add("vote.refused"); break;
+            default: break;
+        }
+    }
+
+    private void MarkEffects(Effects effects)
+    {
+        MarkIf(effects.LogStart is not null, "log.reset");
+        MarkIf(effects.Apply.Count > 1, "commit.of.several");
+        switch (effects.Proposed?.Result)
+        {
+            case ProposeResult.Forwarded: _counts.Add("propose.forwarded"); break;
+            case ProposeResult.Refused: _counts.Add("propose.refused"); break;
+            default: break;
+        }
+
+        for (var i = 0; i < effects.Forwarded.Count; i++)
+        {
+            MarkIf(!effects.Forwarded[i].Accepted, "forward.refused");
+        }
+
+        for (var i = 0; i < effects.Reads.Count; i++)
+        {
+            MarkIf(!effects.Reads[i].Accepted, "read.refused");
         }
     }
 
@@ -28,7 +156,16 @@ internal sealed class Marks : WorldObserver
             case TailReplaced: _counts.Add("follower.truncates.conflict"); break;
             case TailLost: _counts.Add("tail.lost"); break;
             case PeerTailLost: _counts.Add("peer.tail.lost"); break;
+            case SnapshotTransfer { IsDone: true }: _counts.Add("snapshot.transferred"); break;
             default: break;
+        }
+    }
+
+    private void MarkIf(bool isReached, string name)
+    {
+        if (isReached)
+        {
+            _counts.Add(name);
         }
     }
 }

@@ -25,7 +25,7 @@ internal sealed class SimRun
         _settings = plan.Settings;
         _world = new SimWorld(plan.Seed, trace);
         _chance = new ChanceSource(_world.Chance, ChanceStream.Phase, 0);
-        _marks = new Marks();
+        _marks = new Marks(_settings);
         var atlas = new FaultAtlas(_settings);
         _ledger = new EffectLedger();
         _observers = [_marks, new Rules(_settings), atlas, _ledger, .. observers];

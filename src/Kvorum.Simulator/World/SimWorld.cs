@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Kvorum.Simulator;
 
@@ -175,15 +176,13 @@ internal sealed class SimWorld(ulong seed, Action<string>? trace)
 /// <summary>Counts by name, in the order of names.</summary>
 internal sealed class SimCounters
 {
-    private readonly SortedDictionary<string, long> _counts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _counts = new(StringComparer.Ordinal);
 
-    public void Add(string name, long count = 1)
-    {
-        _counts.TryGetValue(name, out var before);
-        _counts[name] = before + count;
-    }
+    public void Add(string name, long count = 1) =>
+        CollectionsMarshal.GetValueRefOrAddDefault(_counts, name, out _) += count;
 
     public long this[string name] => _counts.TryGetValue(name, out var count) ? count : 0;
 
-    public IReadOnlyDictionary<string, long> ToDictionary() => _counts;
+    public IReadOnlyDictionary<string, long> ToDictionary() =>
+        new SortedDictionary<string, long>(_counts, StringComparer.Ordinal);
 }

@@ -29,6 +29,27 @@ internal static class BuiltAssembly
             .Where(type => metadata.GetString(type.Name).EndsWith("Mutants", StringComparison.Ordinal))
             .SelectMany(type => MembersOf(metadata, type)));
 
+    /// <summary>
+    /// Full names of the types used from other assemblies, and of their members as "type.member"; generic types by the
+    /// name without arguments.
+    /// </summary>
+    public static IReadOnlyList<string> Uses(string name) => Read(name, metadata => metadata.TypeReferences
+        .Select(handle => FullName(metadata, handle))
+        .Concat(metadata.MemberReferences
+            .Select(metadata.GetMemberReference)
+            .Where(member => member.Parent.Kind == HandleKind.TypeReference)
+            .Select(member =>
+                $"{FullName(metadata, (TypeReferenceHandle)member.Parent)}.{metadata.GetString(member.Name)}")));
+
+    private static string FullName(MetadataReader metadata, TypeReferenceHandle handle)
+    {
+        var type = metadata.GetTypeReference(handle);
+        var name = metadata.GetString(type.Name);
+        return type.ResolutionScope.Kind == HandleKind.TypeReference
+            ? $"{FullName(metadata, (TypeReferenceHandle)type.ResolutionScope)}.{name}"
+            : $"{metadata.GetString(type.Namespace)}.{name}";
+    }
+
     private static IEnumerable<string> MembersOf(MetadataReader metadata, TypeDefinition type)
     {
         var owner = metadata.GetString(type.Name);
