@@ -46,8 +46,10 @@ public sealed class SimulationTests
     public void Removing_a_fault_from_a_plan_moves_no_other()
     {
         var settings = Simulation.Plan(11).Settings;
-        var all = Simulation.Plan(11, settings with { Faults = [new(FaultKind.Crash, 30, 1), new(FaultKind.Pause, 30, 1)] });
-        var one = Simulation.Plan(11, settings with { Faults = [new(FaultKind.Pause, 30, 1)] });
+        var crash = new FaultRate(FaultKind.Crash, 30, 1);
+        var pause = new FaultRate(FaultKind.Pause, 30, 1);
+        var all = Simulation.Plan(11, settings with { Faults = [crash, pause] });
+        var one = Simulation.Plan(11, settings with { Faults = [pause] });
 
         var pauses = all.Faults.Where(fault => fault.Kind is FaultKind.Pause).Select(fault => (fault.Number, fault.At));
         Assert.Equal(pauses, one.Faults.Select(fault => (fault.Number, fault.At)));

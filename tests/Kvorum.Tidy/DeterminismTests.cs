@@ -50,7 +50,9 @@ public sealed class DeterminismTests
     [Fact]
     public void The_simulator_was_compiled_without_threads_of_its_own_in_a_run() =>
         Findings.MustBeEmpty(
-            Forbidden("Kvorum.Simulator", Everywhere), "Kvorum.Simulator.dll uses what its ring may not:");
+            // Many runs may stand side by side, each on one thread with a world of its own.
+            Forbidden("Kvorum.Simulator", [.. Everywhere.Where(name => name != "System.Threading.Tasks.Parallel")]),
+            "Kvorum.Simulator.dll uses what its ring may not:");
 
     [Fact]
     public void What_is_used_is_seen_with_its_members() =>

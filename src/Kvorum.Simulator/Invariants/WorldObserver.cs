@@ -48,7 +48,7 @@ internal abstract class WorldObserver
     {
     }
 
-    /// <summary>What a node's replica asked to be written is durable up to a write; nothing was sent for it yet.</summary>
+    /// <summary>What a node's replica wrote is durable up to a write; nothing was sent for it yet.</summary>
     public virtual void Synced(int node, WriteId last)
     {
     }

@@ -49,7 +49,9 @@ internal static class SwarmSettings
     {
         // Heartbeat and election: 100 ms / 1 s as shipped, and far from it.
         var (tick, heartbeat, election) = chance.Pick<(int Tick, int Heartbeat, int Election)>(
-            [(10_000, 10, 100), (10_000, 10, 100), (10_000, 3, 27), (10_000, 10, 52), (50_000, 2, 20), (5_000, 20, 400)]);
+        [
+            (10_000, 10, 100), (10_000, 10, 100), (10_000, 3, 27), (10_000, 10, 52), (50_000, 2, 20), (5_000, 20, 400),
+        ]);
         return new SimSettings
         {
             Voters = chance.Pick([3, 3, 3, 3, 3, 5, 5, 1, 2, 4, 7]),
@@ -81,6 +83,13 @@ internal static class SwarmSettings
             DelayMin = chance.Pick([20, 100, 100, 1_000]),
             DelayMean = chance.Pick([100, 500, 500, 2_000, 10_000]),
         };
+        if (settings.DelayMean >= 2_000)
+        {
+            // One chunk goes there and back at a time: tiny ones over a slow network would take longer than a phase.
+            const int ChunkBytes = 4 * 1024;
+            settings = settings with { SnapshotChunkBytesMax = Math.Max(ChunkBytes, settings.SnapshotChunkBytesMax) };
+        }
+
         return isCalm ? settings : settings with
         {
             DropPerMillion = chance.Pick([0, 0, 1_000, 20_000, 100_000]),

@@ -3,7 +3,7 @@ namespace Kvorum.Simulator;
 /// <summary>Draws what the clients ask: even keys are registers, odd ones lists.</summary>
 internal static class Workload
 {
-    /// <summary>Requests of a key before another takes its place, about: a judge's work grows faster than that.</summary>
+    /// <summary>Requests of a key before another takes its place: a judge's work grows faster than that.</summary>
     private const int OperationsPerKey = 40;
 
     public static IReadOnlyList<PlannedOperation> Draw(ulong seed, SimSettings settings)
@@ -31,8 +31,8 @@ internal static class Workload
         if (kind < 35)
         {
             var isLocal = chance.Below(10) == 0;
-            return new PlannedOperation(
-                number, client, at, [new Step(StepKind.Read, AnyKey(settings, chance, turn), null, null)], isLocal, false);
+            var read = new Step(StepKind.Read, AnyKey(settings, chance, turn), null, null);
+            return new PlannedOperation(number, client, at, [read], isLocal, false);
         }
 
         IReadOnlyList<Step> steps = kind switch

@@ -45,7 +45,7 @@ internal sealed class EffectLedger : WorldObserver
         }
     }
 
-    /// <summary>The history with nothing unknown in it: the run is over, and nothing can take effect any more.</summary>
+    /// <summary>The history with nothing unknown in it: the run is over, nothing can take effect any more.</summary>
     public IReadOnlyList<Operation> Settle(IReadOnlyList<Operation> history)
     {
         var settled = new Operation[history.Count];

@@ -13,7 +13,9 @@ namespace Kvorum.Simulator;
 /// </remarks>
 internal sealed class FaultAtlas(SimSettings settings) : WorldObserver
 {
-    private readonly NodeLog[] _logs = [.. Enumerable.Range(0, settings.Voters + settings.Learners + 1).Select(_ => new NodeLog())];
+    private readonly NodeLog[] _logs =
+        [.. Enumerable.Range(0, settings.Voters + settings.Learners + 1).Select(_ => new NodeLog())];
+
     private EntryId _committed;
     private Term _term;
 

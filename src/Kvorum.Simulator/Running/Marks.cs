@@ -109,10 +109,12 @@ internal sealed class Marks(SimSettings settings) : WorldObserver
         switch (message)
         {
             case AppendReply { Accepted: false }: _counts.Add("append.refused"); break;
-            case AppendReply { Accepted: true } when raft.Role is not Role.Leader: _counts.Add("append.reply.late"); break;
+            case AppendReply { Accepted: true }:
+                MarkIf(raft.Role is not Role.Leader, "append.reply.late");
+                break;
             case AppendEntries append:
                 MarkIf(append.Entries.Length > 1, "append.batch");
-                MarkIf(append.Entries.Length > 0 && append.Previous.Index < raft.CommitIndex, "append.repeats.committed");
+                MarkIf(append.Entries.Length > 0 && append.Previous.Index < raft.CommitIndex, "append.of.committed");
                 break;
             case InstallSnapshot install: MarkIf(install.Offset > 0, "snapshot.in.chunks"); break;
             case RequestVote { IsTransfer: true }: _counts.Add("vote.for.transfer"); break;
