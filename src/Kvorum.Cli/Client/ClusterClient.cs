@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Kvorum.Client;
 
 namespace Kvorum.Cli.Client;
 
@@ -29,11 +30,6 @@ internal sealed class ClusterClient : IDisposable
 {
     /// <summary>An answer larger than this is refused: values are at most 1.5 MiB.</summary>
     private const int AnswerBytesMax = 8 * 1024 * 1024;
-
-    /// <summary>Between two rounds over all endpoints, while a leader is being elected.</summary>
-    private static readonly TimeSpan RoundPause = TimeSpan.FromMilliseconds(100);
-
-    private static readonly TimeSpan AttemptMin = TimeSpan.FromMilliseconds(250);
 
     private readonly IReadOnlyList<Uri> _endpoints;
     private readonly TimeSpan _timeout;
@@ -64,31 +60,31 @@ internal sealed class ClusterClient : IDisposable
         var clock = Stopwatch.StartNew();
         var idempotencyKey = Guid.NewGuid().ToString("N");
         var lastProblems = new string[_endpoints.Count];
-        var mayBeApplied = false;
+        var failover = new Failover(_endpoints.Count, _timeout);
         while (true)
         {
-            for (var i = 0; i < _endpoints.Count; i++)
+            var step = failover.Next(clock.Elapsed);
+            switch (step.Action)
             {
-                // A hung endpoint gets its share of the time that is left, never all of it.
-                var left = _timeout - clock.Elapsed;
-                var share = left / (_endpoints.Count - i);
-                var attempt = await TryAsync(_endpoints[i], call, idempotencyKey, Max(share, AttemptMin), cancel)
-                    .ConfigureAwait(false);
-                if (attempt.Answer is not null)
-                {
-                    return attempt.Answer with { IsRepeated = mayBeApplied };
-                }
+                case FailoverAction.Ask:
+                    var endpoint = _endpoints[step.Endpoint];
+                    var attempt = await TryAsync(endpoint, call, idempotencyKey, step.Limit, cancel)
+                        .ConfigureAwait(false);
+                    if (attempt.Answer is not null)
+                    {
+                        return attempt.Answer with { IsRepeated = failover.MayBeApplied };
+                    }
 
-                lastProblems[i] = $"  {_endpoints[i].GetLeftPart(UriPartial.Authority)}: {attempt.Problem}";
-                mayBeApplied |= call.IsWrite && attempt.MayBeApplied;
+                    lastProblems[step.Endpoint] = $"  {endpoint.GetLeftPart(UriPartial.Authority)}: {attempt.Problem}";
+                    failover.Ended(
+                        attempt.MayBeApplied ? AttemptOutcome.Unknown : AttemptOutcome.NoEffect, call.IsWrite);
+                    break;
+                case FailoverAction.Pause:
+                    await Task.Delay(step.Limit, cancel).ConfigureAwait(false);
+                    break;
+                default:
+                    throw GaveUp(step.Action is FailoverAction.OutcomeUnknown, lastProblems);
             }
-
-            if (clock.Elapsed + RoundPause >= _timeout)
-            {
-                throw GaveUp(mayBeApplied, lastProblems);
-            }
-
-            await Task.Delay(RoundPause, cancel).ConfigureAwait(false);
         }
     }
 
@@ -188,8 +184,6 @@ internal sealed class ClusterClient : IDisposable
             : new CommandFailedException(
                 ExitCode.Unavailable, $"Unavailable: no endpoint could serve the request.{Environment.NewLine}{list}");
     }
-
-    private static TimeSpan Max(TimeSpan left, TimeSpan right) => left > right ? left : right;
 }
 
 /// <summary>What came of asking one endpoint once.</summary>
