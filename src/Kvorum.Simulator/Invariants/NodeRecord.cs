@@ -42,6 +42,11 @@ internal sealed class NodeRecord
     /// <summary>The membership in force: the newest one in the log, committed or not (thesis §4.1).</summary>
     public Membership Membership => _memberships[^1].Membership;
 
+    /// <summary>The membership last compared: as the replica has it, and as its log says.</summary>
+    public Membership? Seen { get; set; }
+
+    public Membership? Expected { get; set; }
+
     public LogIndex MembershipIndex => _memberships[^1].Index;
 
     /// <summary>The one before it; null when that is not known.</summary>

@@ -19,6 +19,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
     private readonly FrameRoundTrip _frames = new();
     private readonly QueueLimits _limits = new(settings);
     private readonly QuietAfterSettling _quiet = new();
+    private readonly FreshReads _reads = new();
 
     public override bool SeesFrames => true;
 
@@ -34,6 +35,17 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
     public override void Stepped(int node, RaftNode raft, Input input, Effects effects)
     {
         Stepped(node, ReplicaView.Of(raft), input, effects);
+        var record = RecordOf(node);
+        if (!ReferenceEquals(raft.Membership, record.Seen) || !ReferenceEquals(record.Membership, record.Expected))
+        {
+            record.Seen = raft.Membership;
+            record.Expected = record.Membership;
+            Check("R8", raft.Membership.Equals(record.Membership)
+                ? null
+                : $"Node {node} acts on the membership [{raft.Membership}]; the newest in its log is "
+                    + $"[{record.Membership}], at index {record.MembershipIndex}.");
+        }
+
         if (raft.Lead is { } lead && input is Receive or Standing)
         {
             CheckPeers(node, lead);
@@ -179,6 +191,13 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
             Check("R9", LogKeepsCommitted.CheckSnapshot(node, record.Log, view.Commit, installed.LastIncluded));
         }
 
+        CheckVotes(node, before, input, effects);
+        Check("R3", VotesForNewerLogs.CheckCommit(node, before, view, record.Log));
+        if (input is ReadBarrier barrier)
+        {
+            _reads.Asked(node, barrier.RequestId, _committed.Last);
+        }
+
         record.View = view;
         if (view.Role is Role.Leader && record.LedTerm != view.Term)
         {
@@ -196,6 +215,27 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
             if (entry.Index > _committed.Last || entry.Term != _committed.TermAt(entry.Index))
             {
                 Report("R4", $"Node {node} hands out {entry.Id} for applying, which is not committed.");
+            }
+        }
+
+        for (var i = 0; i < effects.Reads.Count; i++)
+        {
+            Check("K1", _reads.Answered(node, effects.Reads[i]));
+        }
+    }
+
+    private void CheckVotes(int node, in ReplicaView before, Input input, Effects effects)
+    {
+        if (input is not Receive { Message: RequestVote { IsPreVote: false } request })
+        {
+            return;
+        }
+
+        for (var i = 0; i < effects.SendAfterSync.Count; i++)
+        {
+            if (effects.SendAfterSync[i] is VoteReply { Granted: true, IsPreVote: false })
+            {
+                Check("R3", VotesForNewerLogs.CheckVote(node, request, before.Last));
             }
         }
     }
@@ -275,6 +315,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
         record.LedTerm = view.Term;
         record.Matches.Clear();
         Check("R1", _leaders.Led(node, record.Life, view.Term));
+        Check("R1", _votes.CheckElection(node, view.Term, record.Membership));
         Check("R3", _committed.CheckLeader(node, view.Term, record.Log));
         Check("V2", _quiet.Elected(node, view.Term.Value, Now));
     }
@@ -317,16 +358,35 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
 
     private void CheckPeers(int node, LeaderState lead)
     {
-        var matches = RecordOf(node).Matches;
+        var record = RecordOf(node);
+        var matches = record.Matches;
         foreach (var peer in lead.Peers)
         {
             matches.TryGetValue(peer.Node.Value, out var before);
             Check("R5", NeverBack.CheckMatch(
                 node, peer.Node.Value, before, peer.Match, peer.Next, mayForget: !peer.Peer.MayVote));
             matches[peer.Node.Value] = peer.Match;
+            CheckClaim(node, record, peer);
         }
 
         Check("Q1", _limits.CheckLeader(node, lead));
+    }
+
+    /// <summary>R6 at its root: what a peer acknowledged in the leader's term is on its disk.</summary>
+    private void CheckClaim(int node, NodeRecord leader, PeerProgress peer)
+    {
+        var other = RecordOf((int)peer.Node.Value);
+        if (peer.Match <= leader.Log.Start.Index || other.View.Term != leader.View.Term || other.IsDamaged
+            || !peer.Peer.MayVote || !leader.Log.Reaches(peer.Match))
+        {
+            return;
+        }
+
+        if (!other.Durable.Has(peer.Match, leader.Log.ChainAt(peer.Match)))
+        {
+            Report("R6", $"Node {node} leads term {leader.View.Term} and counts index {peer.Match} on node "
+                + $"{peer.Node}, which has synced its log up to {other.Durable.Last}.");
+        }
     }
 
     /// <summary>As soon as the replay stands where the node stands.</summary>

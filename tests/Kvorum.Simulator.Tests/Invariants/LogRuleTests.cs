@@ -10,7 +10,8 @@ public class LogRuleTests
     public void Two_leaders_in_one_term_break_R1()
     {
         var bench = new RuleBench().Step(1, Role.Leader, 1).Step(2, Role.Leader, 1);
-        Assert.StartsWith("R1: Node 2 leads term 1, which node 1 led already", Assert.Single(bench.Broken));
+        Assert.StartsWith("R1: Node 2 leads term 1, which node 1 led already", bench.Broken[0]);
+        Assert.StartsWith("R1: Node 2 leads term 1 with 1 votes of 3", bench.Broken[1]);
     }
 
     [Fact]
@@ -25,6 +26,42 @@ public class LogRuleTests
     {
         var bench = new RuleBench().Step(1, Role.Leader, 1).Restart(1, 1).Step(1, Role.Leader, 1);
         Assert.StartsWith("R1: Node 1 leads term 1 again", Assert.Single(bench.Broken));
+    }
+
+    [Fact]
+    public void A_vote_for_an_older_log_breaks_R3()
+    {
+        var request = new RequestVote(new GroupId(1), new(2), new(1), new(5), Entry(2, 9).Id, false, null, false);
+        Assert.Null(VotesForNewerLogs.CheckVote(1, request, Entry(2, 9).Id));
+        Assert.Null(VotesForNewerLogs.CheckVote(1, request, Entry(1, 12).Id)); // Longer, but of an older term.
+        Assert.NotNull(VotesForNewerLogs.CheckVote(1, request, Entry(2, 10).Id));
+        Assert.NotNull(VotesForNewerLogs.CheckVote(1, request, Entry(3, 1).Id));
+    }
+
+    [Fact]
+    public void A_leader_that_commits_an_earlier_term_by_counting_breaks_R3_and_with_an_entry_of_its_own_it_does_not()
+    {
+        var early = new RuleBench()
+            .Step(1, append: [Entry(1, 1)]).Step(2, append: [Entry(1, 1)])
+            .Step(1, Role.Leader, 2).Step(1, commit: 1);
+        Assert.StartsWith("R3: Node 1 leads term 2 and commits up to index 1 by counting", Assert.Single(early.Broken));
+
+        var rightly = new RuleBench()
+            .Step(1, append: [Entry(1, 1)]).Step(2, append: [Entry(1, 1), Entry(2, 2)])
+            .Step(1, Role.Leader, 2, append: [Entry(2, 2)]).Step(1, commit: 2);
+        Assert.Empty(rightly.Broken);
+    }
+
+    [Fact]
+    public void A_read_below_what_was_committed_when_it_was_asked_for_breaks_K1()
+    {
+        var reads = new FreshReads();
+        reads.Asked(1, 7, new LogIndex(5));
+        reads.Asked(1, 8, new LogIndex(5));
+        reads.Asked(1, 9, new LogIndex(5));
+        Assert.NotNull(reads.Answered(1, new ReadOutcome(7, true, new LogIndex(4))));
+        Assert.Null(reads.Answered(1, new ReadOutcome(8, true, new LogIndex(5))));
+        Assert.Null(reads.Answered(1, new ReadOutcome(9, false, LogIndex.Zero))); // Refused: it asks again.
     }
 
     [Fact]
@@ -139,7 +176,8 @@ public class LogRuleTests
     [Fact]
     public void A_synced_entry_that_a_start_does_not_find_breaks_R6_unless_the_disk_was_damaged()
     {
-        Assert.StartsWith("R6: Node 1 had synced its log up to index 1", Assert.Single(Committed().Restart(1, 1).Broken));
+        var broken = Assert.Single(Committed().Restart(1, 1).Broken);
+        Assert.StartsWith("R6: Node 1 had synced its log up to index 1", broken);
         Assert.Empty(Committed().Damage(1, FaultKind.LostWrite).Restart(1, 1).Broken);
     }
 

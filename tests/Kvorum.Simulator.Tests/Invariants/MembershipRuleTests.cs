@@ -39,8 +39,8 @@ public class MembershipRuleTests
         var old = new Membership(Nodes(1, 2, 3), []);
         var joint = Joint([1, 2, 3], [1, 4, 5]);
         var next = new Membership(Nodes(1, 4, 5), []);
-        Assert.Null(MembershipSteps.Check(1, new Term(2), new LogIndex(8), (LogIndex.Zero, old), joint, new(7), new(2)));
-        Assert.Null(MembershipSteps.Check(1, new Term(2), new LogIndex(9), (new(8), joint), next, new(8), new(2)));
+        Assert.Null(MembershipSteps.Check(1, new(2), new(8), (LogIndex.Zero, old), joint, new(7), new(2)));
+        Assert.Null(MembershipSteps.Check(1, new(2), new(9), (new(8), joint), next, new(8), new(2)));
     }
 
     private static string? Check(ulong before, ulong commit, ulong commitTerm, ulong[] from, ulong[] to) =>

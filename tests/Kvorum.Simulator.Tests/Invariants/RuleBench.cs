@@ -1,3 +1,4 @@
+using System.Buffers;
 using Kvorum.Raft;
 
 namespace Kvorum.Simulator.Tests;
@@ -5,8 +6,10 @@ namespace Kvorum.Simulator.Tests;
 /// <summary>Made-up steps of made-up replicas, told to the rules as a world would tell them.</summary>
 internal sealed class RuleBench
 {
+    private static readonly GroupId Group = new(1);
     private readonly Rules _rules = new(new SimSettings());
     private readonly Dictionary<int, (ReplicaView View, ulong Write)> _nodes = [];
+    private readonly Dictionary<ulong, int> _elected = [];
 
     public RuleBench(int nodes = 3)
     {
@@ -44,6 +47,11 @@ internal sealed class RuleBench
             Commit = new LogIndex(commit ?? view.Commit.Value),
             Last = append.Length > 0 ? append[^1].Id : view.Last,
         };
+        if (view.Role is Role.Leader)
+        {
+            Elect(node, view.Term);
+        }
+
         effects.Write = append.Length > 0 ? new WriteId(++write) : WriteId.None;
         _nodes[node] = (view, write);
         _rules.Stepped(node, view, Tick.Instance, effects);
@@ -81,10 +89,25 @@ internal sealed class RuleBench
         return this;
     }
 
+    /// <summary>Everybody votes for the node, once.</summary>
+    private void Elect(int node, Term term)
+    {
+        if (_elected.TryAdd(term.Value, node))
+        {
+            foreach (var voter in _nodes.Keys)
+            {
+                var vote = new VoteReply(Group, new NodeId((ulong)voter), new NodeId((ulong)node), term, false, true);
+                var frame = new ArrayBufferWriter<byte>();
+                MessageCodec.Encode(vote, frame);
+                _rules.FrameSent(voter, node, vote, frame.WrittenMemory);
+            }
+        }
+    }
+
     private void Start(int node, Membership voters, ulong term = 0, params LogEntry[] found)
     {
-        var view = new ReplicaView(
-            Role.Follower, new Term(term), LogIndex.Zero, EntryId.Start, found.Length > 0 ? found[^1].Id : EntryId.Start);
+        var last = found.Length > 0 ? found[^1].Id : EntryId.Start;
+        var view = new ReplicaView(Role.Follower, new Term(term), LogIndex.Zero, EntryId.Start, last);
         _nodes[node] = (view, 0);
         _rules.Started(node, view, new RecoveredState(
             new HardState(new Term(term), null), EntryId.Start, null, LogIndex.Zero, voters, found, true, []));
