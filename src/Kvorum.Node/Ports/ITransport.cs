@@ -20,8 +20,8 @@ public interface ITransport
     /// From now on dials and accepts exactly these peers (this node is never among them); connections to others are
     /// closed. Any thread, before or after <see cref="Start"/>. Called before <see cref="Start"/> and with the whole
     /// list each time the membership in force changes. A member whose address is not known stands in it with an empty
-    /// name and URL, and the transport goes on with what it knows. Called with nobody and then with the same list again when
-    /// all handshakes must be repeated.
+    /// name and URL, and the transport goes on with what it knows. Called with nobody and then with the same list
+    /// again when all handshakes must be repeated.
     /// A hello of this cluster from a node that is not in the list still goes to <see cref="PeerGate.Judge"/>, and when
     /// that lets it in its frames are delivered: a node that was away, or joins, may not know yet who leads.
     /// </summary>
