@@ -22,7 +22,9 @@ public class ShrinkerTests
         var plan = Simulation.Plan(11) with { Faults = Faults(10) };
         var needsAll = FailsWith(0, 9, 3);
         SimResult Run(SimPlan tried) =>
-            needsAll(tried) is { Violation: not null } whole ? whole : Result(tried, new Violation("R4", "another one", 1));
+            needsAll(tried) is { Violation: not null } whole
+                ? whole
+                : Result(tried, new Violation("R4", "another one", 1));
 
         var small = new Shrinker(Run, () => false).Shrink(Run(plan));
 

@@ -25,6 +25,8 @@ internal static class SimCommand
         Hidden = true,
     };
 
+    private static readonly Option<bool> List = new("--list") { Description = "List the scenarios that come along." };
+
     private static readonly Option<string?> FailuresMax = SimOptions.Optional(
         "--failures-max", "N", "End after so many failing seeds. Default: 1.");
 
@@ -41,7 +43,7 @@ internal static class SimCommand
             "Run the real consensus, storage and node code in a simulated world with faults, and judge what clients "
                 + "saw. Exit code 1 when something was violated.");
         options.AddTo(command);
-        foreach (var option in (Option[])[Scenario, Nodes, Trace, FailuresMax, KeepLarge, Hashes])
+        foreach (var option in (Option[])[Scenario, Nodes, Trace, List, FailuresMax, KeepLarge, Hashes])
         {
             command.Add(option);
         }
@@ -52,6 +54,12 @@ internal static class SimCommand
 
     private static async Task<int> RunAsync(SimOptions options, ParseResult parsed, CancellationToken cancel)
     {
+        if (parsed.GetValue(List))
+        {
+            SimScenarios.Print();
+            return ExitCode.Done;
+        }
+
         var seed = options.Seed(parsed);
         Func<ulong, SimPlan> plan = Planner(parsed);
         var count = SeedsOf(options, parsed);

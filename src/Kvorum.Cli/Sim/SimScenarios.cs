@@ -2,14 +2,28 @@ using Kvorum.Simulator;
 
 namespace Kvorum.Cli.Sim;
 
-/// <summary>Scenarios by name or file.</summary>
+/// <summary>Scenarios: the museum's by name, others by file.</summary>
 internal static class SimScenarios
 {
+    /// <summary>Prints the museum: a name and a title per line.</summary>
+    public static void Print()
+    {
+        var width = Museum.Names.Max(name => name.Length);
+        foreach (var name in Museum.Names)
+        {
+            Console.WriteLine($"{name.PadRight(width)}  {Museum.Load(name).Title}");
+        }
+    }
+
+    /// <summary>Reads the plan of a scenario; a file goes before a name.</summary>
     public static SimPlan Read(string nameOrFile)
     {
         if (!File.Exists(nameOrFile))
         {
-            throw new UsageException($"--scenario: expected a file or a known name, found '{nameOrFile}'");
+            return Museum.Names.Contains(nameOrFile)
+                ? Museum.Load(nameOrFile).Plan
+                : throw new UsageException(
+                    $"--scenario: expected a file or a name of 'kvorum sim --list', found '{nameOrFile}'");
         }
 
         try

@@ -39,8 +39,8 @@ internal sealed record MemberNote(
         {
             throw new IOException(
                 $"{Path.Combine(dataPath, FileName)}: expected who this node is, found something else "
-                + $"({error.Message}). Restore the file, or remove the directory and add the node to the cluster again as "
-                + "a new one.",
+                + $"({error.Message}). Restore the file, or remove the directory and add the node to the cluster again "
+                + "as a new one.",
                 error);
         }
     }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Text;
 
 namespace Kvorum.Simulator;
@@ -156,5 +155,11 @@ public static class HistoryPage
         return words.ToString();
     }
 
-    private static string Text(string text) => WebUtility.HtmlEncode(text);
+    /// <summary>Values are text, whatever is in them: nothing in a page comes from them but characters.</summary>
+    private static string Text(string text) => text
+        .Replace("&", "&amp;", StringComparison.Ordinal)
+        .Replace("<", "&lt;", StringComparison.Ordinal)
+        .Replace(">", "&gt;", StringComparison.Ordinal)
+        .Replace("\"", "&quot;", StringComparison.Ordinal)
+        .Replace("'", "&#39;", StringComparison.Ordinal);
 }
