@@ -308,14 +308,17 @@ public sealed partial class RaftNode
         }
     }
 
-    /// <summary>The leader's progress follows the peers: who stays keeps what is known of it.</summary>
+    /// <summary>
+    /// The leader's progress follows the peers: who stays keeps what is known of it. A new one is sent the last entry,
+    /// the membership itself: its refusal tells where its log ends, even when nothing is written any more.
+    /// </summary>
     private void FollowPeers(LeaderState lead)
     {
         var progress = new PeerProgress[_peers.Length];
         for (var i = 0; i < progress.Length; i++)
         {
             progress[i] = FindProgress(lead, _peers[i].Node)
-                ?? new PeerProgress(_peers[i], _log.Last.Index.Next, _now, _options);
+                ?? new PeerProgress(_peers[i], _log.Last.Index, _now, _options);
             progress[i].Peer = _peers[i];
         }
 
@@ -444,6 +447,11 @@ public sealed partial class RaftNode
         {
             // Its log is another one than the one that acknowledged: find anew where it agrees with ours.
             progress.Forget();
+            if (_membership.IsLearner(standing.Peer))
+            {
+                // A voter is sent its demotion. A learner is sent the last entry, for nothing may be written any more.
+                progress.BecomeProbe(LogIndex.Min(progress.Next, _log.Last.Index));
+            }
         }
     }
 

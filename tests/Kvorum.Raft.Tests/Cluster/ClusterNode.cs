@@ -75,6 +75,21 @@ internal sealed class ClusterNode
         _diskLog = [.. entries];
     }
 
+    /// <summary>
+    /// Nothing is left on the disk of this node, which is down; it starts as a new one of the same id.
+    /// </summary>
+    public void Wipe()
+    {
+        Assert.False(IsUp, $"Node {Id} is wiped while it runs.");
+        _diskState = default;
+        _diskStart = EntryId.Start;
+        _diskLog = [];
+        _diskSnapshot = null;
+        _diskSnapshotData = [];
+        _partial = null;
+        _partialData.Clear();
+    }
+
     public void Start()
     {
         _starts++;

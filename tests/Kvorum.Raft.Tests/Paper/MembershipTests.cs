@@ -54,6 +54,24 @@ public sealed class MembershipTests
     }
 
     [Fact]
+    public void New_learner_is_sent_the_log_although_nothing_is_written_after_it()
+    {
+        var append = Sent<AppendEntries>(SettledLeader().Step(Add(4)).Send, to: 4);
+        Assert.Equal(Id(1, 1), append.Previous);
+    }
+
+    [Fact]
+    public void Learner_that_comes_with_another_directory_is_sent_the_log_although_nothing_is_written()
+    {
+        var node = SettledLeader();
+        node.Step(Add(4));
+        node.Step(new Standing(new NodeId(4), MayVote: true, Incarnation: 44));
+        node.Step(new Receive(Messages.Accept(4, 1, 2)));
+        var effects = node.Step(new Standing(new NodeId(4), MayVote: false, Incarnation: 55));
+        Assert.Equal(Id(1, 1), Sent<AppendEntries>(effects.Send, to: 4).Previous);
+    }
+
+    [Fact]
     public void Removed_leader_leads_until_that_is_committed_and_does_not_count_itself() // Thesis §4.2.2.
     {
         var node = SettledLeader();

@@ -6,7 +6,7 @@ namespace Kvorum.Raft.Tests;
 /// <summary>
 /// The commands of a scenario:
 /// <code>
-/// nodes COUNT                 a cluster that is not started yet
+/// nodes COUNT [VOTERS]        a cluster that is not started yet; nodes after the voters know nobody
 /// log ID: TERM TERM …         what is on a node's disk before the start, one command entry per term
 /// campaign ID                 tick this node until it campaigns; deliver nothing
 /// elect ID                    campaign, then settle
@@ -23,8 +23,14 @@ namespace Kvorum.Raft.Tests;
 /// hold ID, release ID         the disk hangs, works again
 /// sync ID                     the oldest write of a node becomes durable
 /// crash ID, restart ID        what is not durable is lost
-/// snapshot ID, transfer ID, standing ID PEER yes|no
-/// show logs|roles|commits|states|reads|network|peers|events
+/// wipe ID                     nothing is left on the disk of a node that is down
+/// add ID NEW, remove ID NODE, replace ID NODE NEW
+///                             node ID is asked to change the membership
+/// transfer ID [TO]            node ID is asked to hand leadership over
+/// standing ID PEER yes|no [INCARNATION]
+///                             node ID learns whether that directory of a peer, or its own, may vote
+/// snapshot ID                 node ID takes one
+/// show logs|roles|commits|states|reads|network|peers|events|members|changes|answers
 /// </code>
 /// </summary>
 internal sealed class ScenarioWorld
@@ -50,7 +56,7 @@ internal sealed class ScenarioWorld
         var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         if (words[0] == "nodes")
         {
-            MakeCluster(Number(words[1]));
+            MakeCluster(Number(words[1]), Number(words[^1]));
         }
         else if (words[0] == "log")
         {
@@ -101,13 +107,38 @@ internal sealed class ScenarioWorld
             case "crash": node.Crash(surviving: 0); break;
             case "restart": node.Start(); break;
             case "snapshot": node.TakeSnapshot(); break;
-            case "transfer": node.Step(new TransferLeadership()); break;
-            case "standing": node.Step(new Standing(Node(words[2]).Id, words[3] == "yes")); break;
+            case "wipe": node.Wipe(); break;
+            case "standing": node.Step(StandingOf(words)); break;
+            default: MemberCommand(node, words); break;
+        }
+    }
+
+    private void MemberCommand(ClusterNode node, string[] words)
+    {
+        switch (words[0])
+        {
+            case "add": Change(node, MembershipChangeKind.Add, words[2], words[2]); break;
+            case "remove": Change(node, MembershipChangeKind.Remove, words[2], null); break;
+            case "replace": Change(node, MembershipChangeKind.Replace, words[2], words[3]); break;
+            case "transfer":
+                NodeId? to = words.Length > 2 ? Node(words[2]).Id : null;
+                node.Step(new TransferLeadership(to, ++_request));
+                break;
             default: throw new InvalidOperationException($"Unknown command '{words[0]}'.");
         }
     }
 
-    private void MakeCluster(int count)
+    private void Change(ClusterNode node, MembershipChangeKind kind, string about, string? added)
+    {
+        var record = added is null ? null : MemberRecord.Of(Node(added).Id);
+        var change = new MembershipChange(kind, Node(about).Id, record);
+        node.Step(new ChangeMembers(change, IsDryRun: false, ++_request));
+    }
+
+    private Standing StandingOf(string[] words) => new(
+        Node(words[2]).Id, words[3] == "yes", words.Length > 4 ? (ulong)Number(words[4]) : 0);
+
+    private void MakeCluster(int count, int voters)
     {
         _island = new int[count + 1];
         _cluster = new Cluster(count, static id => new RaftOptions
@@ -117,7 +148,7 @@ internal sealed class ScenarioWorld
             Seed = id.Value,
             SnapshotChunkBytesMax = 16,
             TrailingEntries = 2,
-        })
+        }, voters)
         {
             IsConnected = (from, to) => _island[from.Value] == _island[to.Value],
         };
@@ -218,7 +249,8 @@ internal sealed class ScenarioWorld
     {
         switch (what)
         {
-            case "events": ShowEvents(); break;
+            case "events": ShowEvents(""); break;
+            case "changes": ShowEvents(nameof(MembershipChanged)); break;
             case "network": ShowNetwork(); break;
             default:
                 foreach (var node in Cluster.Nodes)
@@ -245,14 +277,32 @@ internal sealed class ScenarioWorld
             "commits" => $"commit {raft.CommitIndex} last {raft.LastEntry}",
             "states" => string.Join(' ', node.State),
             "reads" => string.Join(' ', node.Reads.Select(read => read.Accepted ? $"{read.RequestId}@{read.Index}" : $"{read.RequestId}:refused")),
+            "members" => DescribeMembers(raft),
+            "answers" => string.Join(", ", node.Admin.Select(DescribeAnswer)),
             "peers" => string.Join(", ", raft.Peers.Select(peer => $"{peer.Node} {peer.State} match {peer.Match} next {peer.Next}")),
             _ => throw new InvalidOperationException($"Cannot show '{what}'."),
         };
     }
 
-    private void ShowEvents()
+    /// <summary>
+    /// The membership in force, which one is committed when it is another, and how the node sees itself.
+    /// </summary>
+    private static string DescribeMembers(RaftNode raft)
     {
-        foreach (var text in Cluster.Events.Skip(_eventsShown))
+        var text = raft.Membership.ToString();
+        text += raft.CommittedMembership.Equals(raft.Membership) ? "" : $"; committed {raft.CommittedMembership}";
+        text += raft.MayVote ? "" : "; does not vote";
+        return text + (raft.IsRemoved ? "; knows that it was removed" : "");
+    }
+
+    private static string DescribeAnswer(AdminOutcome answer) =>
+        $"{answer.Result} {(answer.Entry == EntryId.Start ? answer.Reason : answer.Entry)}".TrimEnd();
+
+    /// <summary>The events of this kind since events were last shown.</summary>
+    private void ShowEvents(string kind)
+    {
+        var happened = Cluster.Events.Skip(_eventsShown);
+        foreach (var text in happened.Where(text => text.Contains(kind, StringComparison.Ordinal)))
         {
             Print(text);
         }
