@@ -29,16 +29,10 @@ internal sealed class PeerLedger(
         set => _hasLeader = value;
     }
 
-    public NodeIdentity Identity
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return directory.Identity;
-            }
-        }
-    }
+    /// <summary>
+    /// Without the lock: under it the disk may be waited for, and the replica reads this at every status.
+    /// </summary>
+    public NodeIdentity Identity => directory.Identity;
 
     /// <summary>What a peer's entry says when it comes back with the directory we know.</summary>
     public static Standing StandingOf(PeerIdentity known) => StandingOf(known, known.Incarnation);

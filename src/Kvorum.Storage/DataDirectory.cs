@@ -37,12 +37,15 @@ public sealed class DataDirectory : IDisposable
     private readonly Lock _saving = new();
     private LogMarks _marks;
 
+    /// <summary>Replaced as a whole, once it is durable: who reads it waits for no write.</summary>
+    private volatile NodeIdentity _identity;
+
     private DataDirectory(IDisk disk, string path, IDisposable heldLock)
     {
         _disk = disk;
         _lock = heldLock;
         Path = path;
-        Identity = null!; // Read or made by Open before anyone sees the object.
+        _identity = null!; // Read or made by Open before anyone sees the object.
     }
 
     public string Path { get; }
@@ -57,7 +60,12 @@ public sealed class DataDirectory : IDisposable
     /// <summary>Whether this start created the directory's identity.</summary>
     public bool IsNew { get; private set; }
 
-    public NodeIdentity Identity { get; private set; }
+    /// <summary>What is durable. From any thread; never waits for the disk.</summary>
+    public NodeIdentity Identity
+    {
+        get => _identity;
+        private set => _identity = value;
+    }
 
     /// <summary>Whether there was a log here and no segment of it is left: the node forgot what it promised.</summary>
     public bool HasLostLog =>

@@ -7,17 +7,24 @@ internal sealed class UnwellDisk : IDisk
 {
     private readonly FileDisk _disk = new();
     private readonly object _gate = new();
-    private bool _hangs;
+    private string? _hanging;
+    private int _waiting;
 
     /// <summary>Files whose path contains this may not grow; null: all may.</summary>
     public string? Full { get; set; }
 
-    /// <summary>From now on a sync of the log does not return before <see cref="LetSyncsGo"/>.</summary>
-    public void HangSyncs()
+    /// <summary>How many syncs hang at the moment.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
+
+    /// <summary>
+    /// From now on a sync of such files, those of the log if nothing is said, does not return before
+    /// <see cref="LetSyncsGo"/>.
+    /// </summary>
+    public void HangSyncs(string ofFiles = ".wal")
     {
         lock (_gate)
         {
-            _hangs = true;
+            _hanging = ofFiles;
         }
     }
 
@@ -25,7 +32,7 @@ internal sealed class UnwellDisk : IDisk
     {
         lock (_gate)
         {
-            _hangs = false;
+            _hanging = null;
             Monitor.PulseAll(_gate);
         }
     }
@@ -46,14 +53,17 @@ internal sealed class UnwellDisk : IDisk
 
     public IDisposable? TryLock(string path) => _disk.TryLock(path);
 
-    private void WaitForTurn()
+    private void WaitForTurn(string path)
     {
         lock (_gate)
         {
-            while (_hangs)
+            _waiting++;
+            while (_hanging is { } files && path.EndsWith(files, StringComparison.Ordinal))
             {
                 Monitor.Wait(_gate);
             }
+
+            _waiting--;
         }
     }
 
@@ -80,11 +90,7 @@ internal sealed class UnwellDisk : IDisk
 
         public void Sync()
         {
-            if (Path.EndsWith(".wal", StringComparison.Ordinal))
-            {
-                owner.WaitForTurn();
-            }
-
+            owner.WaitForTurn(Path);
             file.Sync();
         }
 
