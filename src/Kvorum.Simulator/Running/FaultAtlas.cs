@@ -5,7 +5,8 @@ namespace Kvorum.Simulator;
 
 /// <summary>
 /// Keeps planned destruction within what the cluster can stand: at most a minority of voters is ever damaged, and a
-/// node forgets what it had promised only while a majority of others holds all that is committed, in the newest term.
+/// node forgets what it had promised only while a majority of others holds all that is committed, in the newest term,
+/// and all that the node itself acknowledged: a leader may still count that for a later commit.
 /// </summary>
 /// <remarks>
 /// Why so strict: a log whose tail was lost looks like one that was never longer, and an old copy of a directory looks
@@ -39,12 +40,15 @@ internal sealed class FaultAtlas(SimSettings settings) : WorldObserver
 
             damaged += other.IsDamaged ? 1 : 0;
             var durable = _logs[other.Place].Durable;
-            holders += other.IsRunning && !other.IsDamaged && durable.Index >= _committed.Index
-                && durable.Term >= _committed.Term ? 1 : 0;
+            holders += other.IsRunning && !other.IsDamaged && HoldsAll(durable, _committed)
+                && HoldsAll(durable, _logs[node.Place].Durable) ? 1 : 0;
         }
 
         return damaged < DamagedMax && holders > settings.Voters / 2 && _committed.Term == _term;
     }
+
+    private static bool HoldsAll(EntryId log, EntryId needed) =>
+        log.Index >= needed.Index && log.Term >= needed.Term;
 
     public override void Started(int node, RaftNode raft, KvMachine machine, RecoveredState recovered)
     {
