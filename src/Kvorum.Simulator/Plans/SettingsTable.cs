@@ -42,9 +42,10 @@ internal static class SettingsTable
         new(MutantName, s => s.Mutant, (s, v) => s with { Mutant = (int)v }),
     ];
 
-    /// <summary>How long the phases are.</summary>
-    public static IReadOnlyList<Setting> Phases { get; } =
-        [.. All.Where(setting => setting.Name.EndsWith("-phase-us", StringComparison.Ordinal))];
+    /// <summary>
+    /// How long faults strike. The other phases are promises: shorter ones would break rule V1 by themselves.
+    /// </summary>
+    public static Setting SafetyPhase { get; } = All.First(setting => setting.Name == "safety-phase-us");
 
     private static readonly SimSettings Default = new();
 

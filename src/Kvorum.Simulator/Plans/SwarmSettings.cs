@@ -42,6 +42,7 @@ internal static class SwarmSettings
         var chance = new ChanceSource(new KeyedChance(seed), ChanceStream.Settings, 0);
         var isCalm = chance.Below(20) == 0;
         var settings = Network(chance, Cluster(chance), isCalm);
+        settings = WithPatience(settings);
         return isCalm ? settings : settings with { Faults = Faults(chance) };
     }
 
@@ -74,6 +75,18 @@ internal static class SwarmSettings
             CrashKeeps = chance.Pick([0, 1, 2, 3, 3, 3]),
             ClockDriftPerMillion = chance.Pick([0, 0, 100, 50_000, 300_000]),
         };
+    }
+
+    /// <summary>
+    /// One entry at a time over a slow way is what a run may be about; that clients then wait long, too, is not a bug.
+    /// </summary>
+    private static SimSettings WithPatience(SimSettings settings)
+    {
+        var isNarrow = settings.AppendEntriesMax * settings.InflightMessagesMax < 64;
+        var trip = (2 * settings.DelayMean) + settings.SyncMean;
+        return isNarrow && trip > 10_000
+            ? settings with { RequestTimeout = Math.Max(settings.RequestTimeout, 5_000_000) }
+            : settings;
     }
 
     private static SimSettings Network(ChanceSource chance, SimSettings settings, bool isCalm)

@@ -37,7 +37,7 @@ public sealed class Shrinker(Func<SimPlan, SimResult> run, Func<bool> isOver, in
             Remove(plan => plan.Faults, (plan, faults) => plan with { Faults = faults });
             Remove(plan => plan.Operations, (plan, operations) => plan with { Operations = operations });
             ResetSettings();
-            ShortenPhases();
+            ShortenSafetyPhase();
         }
         while (Size(_best.Plan) < before && MayRun);
 
@@ -109,15 +109,13 @@ public sealed class Shrinker(Func<SimPlan, SimResult> run, Func<bool> isOver, in
         }
     }
 
-    /// <summary>Brings the end near: halves each phase as long as the failure stays.</summary>
-    private void ShortenPhases()
+    /// <summary>Brings the end near: halves the time of faults as long as the failure stays.</summary>
+    private void ShortenSafetyPhase()
     {
-        foreach (var setting in SettingsTable.Phases)
+        var setting = SettingsTable.SafetyPhase;
+        while (MayRun && setting.Get(_best.Plan.Settings) is > PhaseMin and var length
+            && Try(_best.Plan with { Settings = setting.With(_best.Plan.Settings, length / 2) }))
         {
-            while (MayRun && setting.Get(_best.Plan.Settings) is > PhaseMin and var length
-                && Try(_best.Plan with { Settings = setting.With(_best.Plan.Settings, length / 2) }))
-            {
-            }
         }
     }
 

@@ -308,7 +308,7 @@ internal sealed class SimClient
         {
             if (node.PausedUntil > client._world.Now)
             {
-                client._world.At(node.PausedUntil, this);
+                node.Park(this);
                 return;
             }
 

@@ -124,7 +124,7 @@ internal abstract class ProcessEvent(SimProcess process) : SimEvent
 
         if (Process.Node.PausedUntil > Process.World.Now)
         {
-            Process.World.At(Process.Node.PausedUntil, this);
+            Process.Node.Park(this);
             return;
         }
 

@@ -396,7 +396,7 @@ internal sealed class SimNetwork
 
             if (node.PausedUntil > network._world.Now)
             {
-                network._world.At(node.PausedUntil, this);
+                node.Park(this);
                 return;
             }
 

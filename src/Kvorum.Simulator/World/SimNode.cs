@@ -30,6 +30,8 @@ internal sealed class SimNode
 
     private readonly SimSurroundings _around;
     private readonly ChanceSource _chance;
+    private readonly List<SimEvent> _parked = [];
+    private long _pausedUntil;
     private int _starts;
 
     public SimNode(SimSurroundings around, int place, int voters)
@@ -61,8 +63,34 @@ internal sealed class SimNode
     /// <summary>Null while no process runs.</summary>
     public SimProcess? Process { get; private set; }
 
-    /// <summary>Nothing happens in the process before this moment.</summary>
-    public long PausedUntil { get; set; }
+    /// <summary>Nothing happens in the process before this moment; a past one ends a pause at once.</summary>
+    public long PausedUntil
+    {
+        get => _pausedUntil;
+        set
+        {
+            _pausedUntil = value;
+            World.At(value, EndPause);
+        }
+    }
+
+    /// <summary>What would happen now, happens when the pause ends, whenever that is.</summary>
+    public void Park(SimEvent happening) => _parked.Add(happening);
+
+    private void EndPause()
+    {
+        if (_pausedUntil > World.Now)
+        {
+            return; // It was made longer.
+        }
+
+        foreach (var happening in _parked)
+        {
+            World.At(World.Now, happening);
+        }
+
+        _parked.Clear();
+    }
 
     /// <summary>The disk failed an operation since the process started, so that its end is no surprise.</summary>
     public bool HasDiskFailed { get; set; }
