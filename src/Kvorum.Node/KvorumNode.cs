@@ -239,6 +239,9 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero).ConfigureAwait(false);
 
+    /// <summary>Completes at the first status that meets the condition, be it for one turn only.</summary>
+    internal Task WaitForAsync(Func<NodeStatus, bool> condition) => _board.WaitForAsync(condition);
+
     internal PeerHello HelloTo(ulong peer) => _ledger.HelloTo(peer);
 
     internal string? Judge(in PeerHello hello)

@@ -124,6 +124,20 @@ internal sealed class TestCluster : IAsyncDisposable
         return result.Rows.Count == 0 ? null : Encoding.UTF8.GetString(result.Rows[0].Value);
     }
 
+    /// <summary>
+    /// Completes when some node that runs now sees <paramref name="node"/> as a learner, be it for a moment. Ask before
+    /// what makes it one.
+    /// </summary>
+    public Task LearnsAsync(ulong node) => Task.WhenAny(Nodes.Select(other => other.WaitForAsync(
+        status => status.Members.Any(member => member.Node == node && !member.IsVoter)))).WaitAsync(Patience);
+
+    /// <summary>The leader counts the node as a voter, no change is under way, and the node knows it.</summary>
+    public Task VotesAsync(ulong node) => UntilAsync($"node {node} votes", () =>
+        Nodes.FirstOrDefault(other => other.Status.Role is NodeRole.Leader)?.Status is { IsJoint: false } status
+        && status.Members.Any(member => member.Node == node && member is { IsVoter: true, MayVote: true })
+        && _nodes[node].Status is { IsJoint: false, MayVote: true } own
+        && own.Members.Any(member => member.Node == node && member.IsVoter));
+
     /// <summary>All nodes have applied the same entries to the same effect.</summary>
     public Task ConvergedAsync() => UntilAsync("equal applied indexes and state hashes on all nodes", () =>
     {
