@@ -18,6 +18,8 @@ public sealed class MemberTests
 
         await stop.CancelAsync();
         Assert.True(await writer > 0);
+        await TestCluster.UntilAsync(
+            "the last change is committed", () => cluster[1].Status is var now && now.CommitIndex == now.LastLogIndex);
         var plan = await cluster[2].ChangeMembersAsync(
             Remove(1), isDryRun: true, TestCluster.Patience, TestContext.Current.CancellationToken);
         Assert.Null(plan.Refusal);
