@@ -13,7 +13,8 @@ public class ShrinkerTests
 
         Assert.Equal([17, 31], small.Plan.Faults.Select(fault => fault.Number));
         Assert.Equal([5], small.Plan.Operations.Select(operation => operation.Number));
-        Assert.Empty(SettingsTable.Changed(small.Plan.Settings));
+        Assert.Equal(["safety-phase-us"], SettingsTable.Changed(small.Plan.Settings).Select(setting => setting.Name));
+        Assert.True(small.Plan.Settings.SafetyPhase < plan.Settings.SafetyPhase);
     }
 
     [Fact]

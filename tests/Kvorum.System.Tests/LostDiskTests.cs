@@ -51,7 +51,7 @@ public sealed class LostDiskTests
     });
 
     [Fact]
-    public async Task A_node_with_a_full_disk_stops_clearly_and_catches_up_when_there_is_room()
+    public async Task A_node_with_a_full_disk_says_so_and_catches_up_when_there_is_room()
     {
         using var directory = new TemporaryDirectory();
         using var disk = SmallDisk.TryMount(directory.At("small"), bytes: 24 << 20, out var reason);
@@ -67,13 +67,13 @@ public sealed class LostDiskTests
                 await load.MoreAsync(100);
 
                 disk.Fill();
-                await Wait.UntilAsync("the node with the full disk to stop", Wait.Usual, () => !full.IsRunning);
-                Assert.Equal(70, full.Process.ExitCode);
-                Assert.Contains("space", full.Log, StringComparison.OrdinalIgnoreCase);
+                await Wait.UntilAsync(
+                    "the node to tell that its disk is full", Wait.Usual,
+                    () => full.Log.Contains("disk is full", StringComparison.OrdinalIgnoreCase));
                 await load.MoreAsync(200); // The others go on.
+                Assert.True(full.IsRunning);
 
                 disk.Free();
-                full.Start();
                 await load.StopAsync();
                 await StoreCheck.HoldsAsync(cluster, load);
             },

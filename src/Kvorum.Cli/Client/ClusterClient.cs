@@ -126,7 +126,7 @@ internal sealed class ClusterClient : IDisposable
     private static Attempt Judge(Answer answer)
     {
         // Too busy, or no leader now: another node or moment may do better. Everything else is final.
-        if (answer.Status is not (429 or 500 or 502 or 503 or 504))
+        if (answer.Status is not (429 or 500 or 502 or 503 or 504 or 507))
         {
             return new Attempt(answer, "", MayBeApplied: false);
         }

@@ -98,6 +98,10 @@ public sealed class Cluster : IDisposable
     public Task VotesAsync(ClusterNode node) =>
         Wait.UntilAsync($"{node.Name} as a voter", Wait.Usual, async () => (await VotersAsync()).Contains(node.Name));
 
+    /// <summary>A joint change has the old voters in it, too, until its second half is done.</summary>
+    public Task VotesNoMoreAsync(ClusterNode node) => Wait.UntilAsync(
+        $"{node.Name} as a voter no more", Wait.Usual, async () => !(await VotersAsync()).Contains(node.Name));
+
     /// <summary>The voters' names, as the first running node that answers tells.</summary>
     public Task<string[]> VotersAsync() => Wait.ForAsync("the list of members", Wait.Usual, async () =>
     {
