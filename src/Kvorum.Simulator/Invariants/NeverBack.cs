@@ -35,6 +35,18 @@ internal static class NeverBack
             : null;
     }
 
+    /// <summary>R6: a match index rises by what that peer says in the leader's own term, by nothing else.</summary>
+    public static string? CheckClaimTerm(
+        int node, ulong peer, LogIndex before, LogIndex match, Term term, Input input)
+    {
+        var said = (input as Receive)?.Message;
+        var isOwn = said is AppendReply or InstallSnapshotReply && said.Term == term && said.From.Value == peer;
+        return match <= before || isOwn
+            ? null
+            : $"Node {node} leads term {term} and moved the match index of node {peer:x} from {before} to {match} by "
+                + $"{said?.GetType().Name ?? input.GetType().Name} of term {said?.Term}.";
+    }
+
     /// <param name="mayForget">The peer's memory was lost, so that what it acknowledged is void.</param>
     public static string? CheckMatch(
         int node, ulong peer, LogIndex before, LogIndex match, LogIndex next, bool mayForget)

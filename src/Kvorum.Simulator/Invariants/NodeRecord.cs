@@ -8,6 +8,7 @@ internal sealed class NodeRecord
 {
     private readonly Queue<DurableStep> _unsynced = new();
     private readonly List<(LogIndex Index, Membership Membership)> _memberships = [];
+    private LogIndex _older;
 
     /// <summary>The log as the replica's steps made it.</summary>
     public LogImage Log { get; } = new();
@@ -18,7 +19,12 @@ internal sealed class NodeRecord
     public bool IsRunning { get; set; }
 
     /// <summary>A fault destroyed something that was durable here.</summary>
-    public bool IsDamaged { get; set; }
+    public bool IsDamaged { get; private set; }
+
+    /// <summary>
+    /// It was one place of the disk, once: what was synced before the newest write to the log can be told from it.
+    /// </summary>
+    public bool IsDamagedOnce { get; private set; }
 
     /// <summary>Counts the node's starts.</summary>
     public int Life { get; private set; }
@@ -30,6 +36,9 @@ internal sealed class NodeRecord
 
     /// <summary>Match indexes of its peers in <see cref="LedTerm"/>, by id.</summary>
     public Dictionary<ulong, LogIndex> Matches { get; } = [];
+
+    /// <summary>What it did for readers while it led.</summary>
+    public ConfirmedReads Reads { get; } = new();
 
     /// <summary>The state machine of this life.</summary>
     public KvMachine? Machine { get; set; }
@@ -53,6 +62,12 @@ internal sealed class NodeRecord
     public (LogIndex Index, Membership Membership)? MembershipBefore =>
         _memberships.Count > 1 ? _memberships[^2] : null;
 
+    public void Damage(Fault fault)
+    {
+        IsDamagedOnce = !IsDamaged && fault is { Kind: FaultKind.BitRot, Amount: 1 } or { Kind: FaultKind.StaleWrite };
+        IsDamaged = true;
+    }
+
     public void ResetMemberships(LogIndex index, Membership membership)
     {
         _memberships.Clear();
@@ -75,9 +90,15 @@ internal sealed class NodeRecord
 
     public void Sync(WriteId last)
     {
+        if (_unsynced.TryPeek(out var first) && first.Write <= last)
+        {
+            _older = Durable.Last.Index;
+        }
+
         while (_unsynced.TryPeek(out var step) && step.Write <= last)
         {
             _unsynced.Dequeue();
+            _older = step.IsReset ? LogIndex.Zero : LogIndex.Min(_older, step.Id.Index.Previous);
             if (step.IsReset)
             {
                 Durable.Reset(step.Id, step.Chain);
@@ -93,15 +114,17 @@ internal sealed class NodeRecord
     /// How far the log on the disk cannot differ from what was synced: a write under way when the process ended may
     /// have replaced its tail.
     /// </summary>
-    public (LogIndex Index, ulong Chain) SurelySynced()
+    /// <param name="withoutNewest">Without what the newest sync brought.</param>
+    public (LogIndex Index, ulong Chain) SurelySynced(bool withoutNewest)
     {
-        var index = Durable.Last.Index;
+        var index = withoutNewest ? LogIndex.Min(_older, Durable.Last.Index) : Durable.Last.Index;
         foreach (var step in _unsynced)
         {
             index = LogIndex.Min(index, step.IsReset ? LogIndex.Zero : step.Id.Index.Previous);
         }
 
         _unsynced.Clear();
+        _older = LogIndex.Min(_older, index);
         return index < Durable.Start.Index ? default : (index, Durable.ChainAt(index));
     }
 

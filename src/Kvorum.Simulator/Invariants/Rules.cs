@@ -48,7 +48,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
 
         if (raft.Lead is { } lead && input is Receive or Standing)
         {
-            CheckPeers(node, lead);
+            CheckPeers(node, lead, input);
         }
     }
 
@@ -102,11 +102,11 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
 
     public override void Struck(Fault fault)
     {
-        if (fault.Kind is >= FaultKind.BitRot and <= FaultKind.TornTail)
+        if (fault.Kind is >= FaultKind.BitRot and <= FaultKind.StaleWrite)
         {
             foreach (var node in fault.Nodes)
             {
-                RecordOf(node).IsDamaged = true;
+                RecordOf(node).Damage(fault);
             }
         }
     }
@@ -143,7 +143,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
             return;
         }
 
-        var (synced, syncedChain) = record.SurelySynced();
+        var (synced, syncedChain) = record.SurelySynced(withoutNewest: record.IsDamagedOnce);
         record.Log.Reset(recovered.LogStart, chain);
         for (var i = 0; i < recovered.Entries.Count; i++)
         {
@@ -159,7 +159,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
         }
 
         record.Durable.CopyFrom(record.Log);
-        if (!record.IsDamaged && !record.Log.Has(synced, syncedChain))
+        if (MustHaveKept(record, recovered) && !record.Log.Has(synced, syncedChain))
         {
             Report("R6", $"Node {node} had synced its log up to index {synced} and starts with one that ends at "
                 + $"{record.Log.Last}, or with another entry there.");
@@ -173,6 +173,13 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
         Check("R4", _committed.Compare(node, record.Log, recovered.Applied));
         CompareRestored(node, record);
     }
+
+    /// <summary>
+    /// A node whose disk was damaged in one place finds it, and then gives up its vote or does not start; only what was
+    /// written last nobody can know to be missing.
+    /// </summary>
+    private static bool MustHaveKept(NodeRecord record, RecoveredState recovered) =>
+        !record.IsDamaged || (record.IsDamagedOnce && recovered.MayVote);
 
     /// <summary>A replica took a step.</summary>
     internal void Stepped(int node, in ReplicaView view, Input input, Effects effects)
@@ -221,6 +228,12 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
         for (var i = 0; i < effects.Reads.Count; i++)
         {
             Check("K1", _reads.Answered(node, effects.Reads[i]));
+        }
+
+        if (view.Role is Role.Leader)
+        {
+            Check("K1", record.Reads.Check(
+                node, record.Life, view.Term, record.Membership, record.MembershipBefore?.Membership, input, effects));
         }
     }
 
@@ -356,7 +369,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
         }
     }
 
-    private void CheckPeers(int node, LeaderState lead)
+    private void CheckPeers(int node, LeaderState lead, Input input)
     {
         var record = RecordOf(node);
         var matches = record.Matches;
@@ -365,6 +378,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
             matches.TryGetValue(peer.Node.Value, out var before);
             Check("R5", NeverBack.CheckMatch(
                 node, peer.Node.Value, before, peer.Match, peer.Next, mayForget: !peer.Peer.MayVote));
+            Check("R6", NeverBack.CheckClaimTerm(node, peer.Node.Value, before, peer.Match, record.View.Term, input));
             matches[peer.Node.Value] = peer.Match;
             CheckClaim(node, record, peer);
         }

@@ -56,12 +56,13 @@ internal sealed class StateLedger
     /// <summary>R11: the running hash after an entry is the same everywhere.</summary>
     public string? Hashed(int node, LogIndex index, ulong hash)
     {
-        if (_hashes.TryAdd(index.Value, (hash, node)))
+        var place = SimulatorMutants.HashCheckWrongIndex ? index.Value + ((ulong)node << 48) : index.Value;
+        if (_hashes.TryAdd(place, (hash, node)))
         {
             return null;
         }
 
-        var first = _hashes[index.Value];
+        var first = _hashes[place];
         return first.Hash == hash
             ? null
             : $"Node {node} has state hash {hash:x} at index {index}; node {first.Node} had {first.Hash:x}.";

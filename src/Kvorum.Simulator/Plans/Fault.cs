@@ -34,6 +34,7 @@ public enum FaultKind : byte
     WipedDirectory = 47,
     OldBackup = 48,
     TornTail = 49,
+    StaleWrite = 50,
 
     // Clocks (C1 to C3).
     ClockDrift = 60,
@@ -45,6 +46,8 @@ public enum FaultKind : byte
     ReplaceMember = 82,
     TransferLeadership = 83,
     TakeSnapshot = 84,
+    OldLeaderReturns = 85,
+    UpdateMember = 86,
 }
 
 /// <summary>One planned fault. A plan is a list of these, so that any of them can be taken out.</summary>

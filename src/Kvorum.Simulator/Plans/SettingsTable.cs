@@ -37,6 +37,7 @@ internal static class SettingsTable
         new("heavy-tail-ppm", s => s.HeavyTailPerMillion, (s, v) => s with { HeavyTailPerMillion = (int)v }),
         new("sync-mean-us", s => s.SyncMean, (s, v) => s with { SyncMean = (int)v }),
         new("slow-sync-ppm", s => s.SlowSyncPerMillion, (s, v) => s with { SlowSyncPerMillion = (int)v }),
+        new("apply-delay-mean-us", s => s.ApplyDelayMean, (s, v) => s with { ApplyDelayMean = (int)v }),
         new("crash-keeps", s => s.CrashKeeps, (s, v) => s with { CrashKeeps = (int)v }),
         new("clock-drift-ppm", s => s.ClockDriftPerMillion, (s, v) => s with { ClockDriftPerMillion = (int)v }),
         new(MutantName, s => s.Mutant, (s, v) => s with { Mutant = (int)v }),

@@ -70,6 +70,9 @@ public sealed record SimSettings
     /// <summary>Syncs that take 10 to 1,000 times the mean.</summary>
     public int SlowSyncPerMillion { get; init; }
 
+    /// <summary>How long the state machine's worker is kept from each turn; 0 for not at all.</summary>
+    public int ApplyDelayMean { get; init; }
+
     /// <summary>What a crash leaves of unsynced writes: 0 nothing, 1 all, 2 a prefix, 3 any subset, torn.</summary>
     public int CrashKeeps { get; init; } = 3;
 

@@ -26,7 +26,7 @@ internal static class SwarmSettings
         (FaultKind.SyncError, 20, 6, 500_000),
         (FaultKind.ReadError, 10, 6, 500_000),
         (FaultKind.DiskFull, 20, 6, 3_000_000),
-        (FaultKind.BitRot, 8, 3, 0),
+        (FaultKind.BitRot, 20, 6, 0),
         (FaultKind.MisdirectedWrite, 6, 3, 0),
         (FaultKind.LostWrite, 6, 3, 0),
         (FaultKind.WipedDirectory, 8, 3, 0),
@@ -35,6 +35,11 @@ internal static class SwarmSettings
         (FaultKind.ClockDrift, 15, 10, 10_000_000),
         (FaultKind.ClockJump, 15, 10, 0),
         (FaultKind.TakeSnapshot, 25, 20, 0),
+        (FaultKind.StaleWrite, 15, 6, 0),
+        (FaultKind.RemoveMember, 20, 3, 0),
+        (FaultKind.TransferLeadership, 20, 10, 0),
+        (FaultKind.UpdateMember, 25, 20, 0),
+        (FaultKind.OldLeaderReturns, 30, 10, 4_000_000),
     ];
 
     public static SimSettings Draw(ulong seed)
@@ -43,7 +48,11 @@ internal static class SwarmSettings
         var isCalm = chance.Below(20) == 0;
         var settings = Network(chance, Cluster(chance), isCalm);
         settings = WithPatience(settings);
-        return isCalm ? settings : settings with { Faults = Faults(chance) };
+        return isCalm ? settings : settings with
+        {
+            Faults = Faults(chance),
+            ApplyDelayMean = chance.Pick([0, 0, 0, 0, 20_000, 300_000]),
+        };
     }
 
     private static SimSettings Cluster(ChanceSource chance)
@@ -64,7 +73,7 @@ internal static class SwarmSettings
             WalSegmentBytes = chance.Pick([64L * 1024, 64 * 1024, 4 * 1024, 1024 * 1024]),
             SnapshotLogBytes = chance.Pick([32L * 1024, 4 * 1024, 1024, 256 * 1024, 16L * 1024 * 1024]),
             SnapshotChunkBytesMax = chance.Pick([4 * 1024, 100, 1024, 256 * 1024]),
-            TrailingEntries = chance.Pick([20, 0, 3, 200, 10_000]),
+            TrailingEntries = chance.Pick([20, 0, 0, 3, 200, 10_000]),
             Clients = 1 + chance.Below(8),
             Keys = chance.Pick([2, 4, 8, 8, 32]),
             OperationsPerSecond = chance.Pick([5, 20, 20, 20, 60]),

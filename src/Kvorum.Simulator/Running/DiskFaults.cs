@@ -14,7 +14,15 @@ internal sealed class DiskFaults(SimWorld world, SimNode[] nodes, FaultDriver dr
                 driver.After(fault.Duration, () => node.Speed.SyncExtra = 0);
                 break;
             case FaultKind.SyncError:
-                disk.SyncFailsUntil = world.Now + fault.Duration;
+                if (fault.Amount % 2 == 0)
+                {
+                    disk.SyncFailures = 1;
+                }
+                else
+                {
+                    disk.SyncFailsUntil = world.Now + fault.Duration;
+                }
+
                 break;
             case FaultKind.ReadError:
                 disk.ReadFailsUntil = world.Now + fault.Duration;
@@ -56,7 +64,7 @@ internal sealed class DiskFaults(SimWorld world, SimNode[] nodes, FaultDriver dr
         node.Start();
     }
 
-    private static void Destroy(SimNode node, Fault fault)
+    private void Destroy(SimNode node, Fault fault)
     {
         switch (fault.Kind)
         {
@@ -64,52 +72,105 @@ internal sealed class DiskFaults(SimWorld world, SimNode[] nodes, FaultDriver dr
                 node.Disk.Wipe();
                 node.Directory++;
                 break;
+            case FaultKind.StaleWrite: RepeatWrite(node.Disk); break;
             case FaultKind.TornTail: TearTail(node.Disk, (int)Math.Clamp(fault.Amount, 1, 4096)); break;
             default: Rot(node.Disk, Math.Clamp(fault.Amount, 1, 16)); break;
         }
     }
 
     /// <summary>Flips bits at random places that hold something.</summary>
-    private static void Rot(SimDisk disk, long flips)
+    private void Rot(SimDisk disk, long flips)
     {
         Span<byte> one = stackalloc byte[1];
         for (var i = 0; i < flips && disk.Names.Count > 0; i++)
         {
-            var file = disk.Names.Values[disk.Chance.Below(disk.Names.Count)];
+            var which = disk.Chance.Below(disk.Names.Count);
+            var file = disk.Names.Values[which];
             if (file.DurableLength == 0)
             {
                 continue;
             }
 
-            var offset = disk.Chance.Between(0, file.DurableLength - 1);
+            var offset = Place(file, disk.Chance);
             file.ReadDurable(one, offset);
             one[0] ^= (byte)(1 << disk.Chance.Below(8));
+            world.Say($"a bit rots at {disk.Names.Keys[which]}, offset {offset}, of {file.DurableLength}");
             file.Damage(offset, one);
         }
+    }
+
+    /// <summary>Rather where something was written: most of a log segment is zeros that nobody will read.</summary>
+    private static long Place(SimFile file, ChanceSource chance)
+    {
+        const int Tries = 20;
+        Span<byte> around = stackalloc byte[16];
+        long offset = 0;
+        for (var i = 0; i < Tries; i++)
+        {
+            offset = chance.Between(0, file.DurableLength - 1);
+            around.Clear();
+            file.ReadDurable(around, offset);
+            if (around.ContainsAnyExcept((byte)0))
+            {
+                break;
+            }
+        }
+
+        return offset;
+    }
+
+    /// <summary>The newest write to the log never came; in its place is an earlier one, once more.</summary>
+    private static void RepeatWrite(SimDisk disk)
+    {
+        var file = NewestLog(disk);
+        const int HeaderBytes = 64;
+        var places = file?.LastPlaces.Where(place => place.Offset >= HeaderBytes).ToList();
+        if (file is null || places is not { Count: > 1 })
+        {
+            return;
+        }
+
+        var (newest, length) = places[^1];
+        var (earlier, count) = places[disk.Chance.Below(places.Count - 1)];
+        if (earlier + count > newest || newest + count > file.DurableLength)
+        {
+            return;
+        }
+
+        var bytes = new byte[Math.Max(length, count)];
+        file.ReadDurable(bytes.AsSpan(0, count), earlier);
+        file.Damage(newest, bytes);
+    }
+
+    private static SimFile? NewestLog(SimDisk disk)
+    {
+        for (var i = disk.Names.Count - 1; i >= 0; i--)
+        {
+            if (disk.Names.Keys[i].EndsWith(".wal", StringComparison.Ordinal))
+            {
+                return disk.Names.Values[i];
+            }
+        }
+
+        return null;
     }
 
     /// <summary>The last bytes written to the newest log segment are zeros again.</summary>
     private static void TearTail(SimDisk disk, int count)
     {
-        for (var i = disk.Names.Count - 1; i >= 0; i--)
+        if (NewestLog(disk) is not { } file)
         {
-            if (!disk.Names.Keys[i].EndsWith(".wal", StringComparison.Ordinal))
-            {
-                continue;
-            }
-
-            var file = disk.Names.Values[i];
-            var content = new byte[file.DurableLength];
-            file.ReadDurable(content, 0);
-            var last = content.AsSpan().LastIndexOfAnyExcept((byte)0);
-            const int HeaderBytes = 512;
-            if (last >= HeaderBytes)
-            {
-                var cut = Math.Max(HeaderBytes, last + 1 - count);
-                file.Damage(cut, new byte[last + 1 - cut]);
-            }
-
             return;
+        }
+
+        var content = new byte[file.DurableLength];
+        file.ReadDurable(content, 0);
+        var last = content.AsSpan().LastIndexOfAnyExcept((byte)0);
+        const int HeaderBytes = 512;
+        if (last >= HeaderBytes)
+        {
+            var cut = Math.Max(HeaderBytes, last + 1 - count);
+            file.Damage(cut, new byte[last + 1 - cut]);
         }
     }
 }

@@ -13,6 +13,7 @@ internal sealed class FaultDriver
     private readonly NetworkFaults _networkFaults;
     private readonly ProcessFaults _processFaults;
     private readonly DiskFaults _diskFaults;
+    private readonly MemberFaults _memberFaults;
 
     public FaultDriver(
         SimWorld world, SimSettings settings, SimNetwork network, SimNode[] nodes,
@@ -26,6 +27,7 @@ internal sealed class FaultDriver
         _networkFaults = new NetworkFaults(world, network, nodes);
         _processFaults = new ProcessFaults(world, settings, nodes, this);
         _diskFaults = new DiskFaults(world, nodes, this);
+        _memberFaults = new MemberFaults(world, network, nodes, this);
     }
 
     /// <summary>No fault strikes any more.</summary>
@@ -72,7 +74,11 @@ internal sealed class FaultDriver
         HealLinksAndDisks();
         foreach (var node in _nodes)
         {
-            if (quorum.Contains(node.Place))
+            if (node.IsLeaving)
+            {
+                node.Retire();
+            }
+            else if (quorum.Contains(node.Place))
             {
                 Repair(node);
             }
@@ -104,6 +110,7 @@ internal sealed class FaultDriver
         {
             node.Disk.Quota = long.MaxValue;
             node.Disk.SyncFailsUntil = 0;
+            node.Disk.SyncFailures = 0;
             node.Disk.ReadFailsUntil = 0;
             node.Disk.NextLogWrite = WriteFate.Stored;
         }
@@ -177,7 +184,7 @@ internal sealed class FaultDriver
             return;
         }
 
-        if (fault.Kind is >= FaultKind.BitRot and <= FaultKind.TornTail && !MayForget(_nodes[fault.Nodes[0] - 1]))
+        if (fault.Kind is >= FaultKind.BitRot and <= FaultKind.StaleWrite && !MayForget(_nodes[fault.Nodes[0] - 1]))
         {
             const long TryAgain = 500_000;
             _world.At(_world.Now + TryAgain, () => Strike(fault));
@@ -197,7 +204,8 @@ internal sealed class FaultDriver
             case < FaultKind.Crash: _networkFaults.Strike(fault, this); break;
             case < FaultKind.SlowDisk: _processFaults.Strike(fault); break;
             case < FaultKind.ClockDrift: _diskFaults.Strike(fault); break;
-            default: _processFaults.StrikeOther(fault); break;
+            case < FaultKind.AddMember: _processFaults.StrikeOther(fault); break;
+            default: _memberFaults.Strike(fault); break;
         }
     }
 

@@ -63,7 +63,7 @@ public static class MutantCatalog
         new(36, "leaves client sessions out of snapshots", "etcd #14571"),
         new(37, "writes a new segment over an old file without clearing it", ""),
         new(38, "drops the answers of sessions when it restores a snapshot", ""),
-        new(39, "gives a retried proposal a new session stamp", ""),
+        new(39, "proposes a forwarded batch again when its leader is lost", ""),
         new(40, "lets a hash table's order decide what is done first", ""),
         new(41, "counts a revision for a change that failed", "etcd #13766"),
         new(54, "includes the end key of a range", ""),
@@ -72,7 +72,7 @@ public static class MutantCatalog
         new(57, "proposes one transaction as several entries", ""),
         new(58, "answers linearizable reads from a follower's own state", "Xraft #39"),
         new(59, "tells that a timed-out write had no effect", ""),
-        new(60, "a checker that compares state hashes of different indexes", ""),
+        new(60, "looks a state hash up under another index (a checker)", ""),
     ];
 
     /// <summary>Switches one seeded bug on in this process, or off with 0.</summary>

@@ -5,7 +5,9 @@ namespace Kvorum.Simulator;
 /// <param name="Seeds">
 /// How many runs were made until one showed it, that one included; all of them when none did.
 /// </param>
-/// <param name="Seed">The first seed that showed it; null for a survivor.</param>
+/// <param name="Seed">
+/// The first seed that showed it; null for a survivor, and for what the checkers' own test caught before any seed.
+/// </param>
 /// <param name="Violation">What caught it.</param>
 public sealed record MutantVerdict(int Mutant, int Seeds, ulong? Seed, Violation? Violation);
 
@@ -23,6 +25,11 @@ public static class MutantHunt
     /// <param name="cancel">Ends the hunt with what there is.</param>
     public static MutantVerdict Hunt(int mutant, ulong first, int budget, int threads, CancellationToken cancel)
     {
+        if (CheckerSelfTest.Run() is { } blind)
+        {
+            return new MutantVerdict(mutant, 0, null, blind);
+        }
+
         var next = -1;
         var best = budget;
         var done = 0;

@@ -1,6 +1,6 @@
 namespace Kvorum.Simulator;
 
-/// <summary>Ends, pauses and restarts of processes, clocks, and requests of operators.</summary>
+/// <summary>Ends, pauses and restarts of processes, and clocks.</summary>
 internal sealed class ProcessFaults(SimWorld world, SimSettings settings, SimNode[] nodes, FaultDriver driver)
 {
     private const int WallJumpSeconds = 100_000;
@@ -35,13 +35,6 @@ internal sealed class ProcessFaults(SimWorld world, SimSettings settings, SimNod
             case FaultKind.ClockJump:
                 node.Clock.JumpForward(fault.Amount);
                 node.Clock.JumpWall((fault.Amount % WallJumpSeconds - WallJumpSeconds / 2) * 1_000_000);
-                break;
-            case FaultKind.TakeSnapshot:
-                if (node.Process is { IsOpen: true } process)
-                {
-                    _ = process.Kvorum.TakeSnapshotAsync(CancellationToken.None);
-                }
-
                 break;
             default: break;
         }

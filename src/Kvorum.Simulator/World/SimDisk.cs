@@ -22,6 +22,9 @@ internal sealed class SimDisk(SimWorld world, int place)
     /// <summary>Syncs fail until this moment.</summary>
     public long SyncFailsUntil { get; set; }
 
+    /// <summary>So many syncs of files fail, and the next one does not.</summary>
+    public int SyncFailures { get; set; }
+
     /// <summary>Reads fail until this moment.</summary>
     public long ReadFailsUntil { get; set; }
 
@@ -104,7 +107,7 @@ internal sealed class SimDisk(SimWorld world, int place)
         _names = new SortedList<string, SimFile>(_durableNames, StringComparer.Ordinal);
         for (var i = 0; i < _names.Count; i++)
         {
-            isTorn |= _names.Values[i].HasPending;
+            isTorn |= _names.Values[i].HasPending || _names.Values[i].HasGhosts;
             _names.Values[i].LosePower(style, Chance);
         }
 

@@ -107,10 +107,26 @@ internal sealed class SimDiskHandle(SimProcess process) : IDisk
     {
         if (_disk.SyncFailsUntil > _world.Now)
         {
-            _world.Injected.Add("disk.sync.failed");
-            process.Node.HasDiskFailed = true;
-            throw new SyncFailedException($"fdatasync {path}: Input/output error (error 5).");
+            throw SyncFailed(path);
         }
+    }
+
+    private void ThrowIfSyncFails(string path, SimFile file)
+    {
+        var failsOnce = _disk.SyncFailures > 0 && file.HasPending;
+        if (failsOnce || _disk.SyncFailsUntil > _world.Now)
+        {
+            _disk.SyncFailures -= failsOnce ? 1 : 0;
+            file.FailSync();
+            throw SyncFailed(path);
+        }
+    }
+
+    private SyncFailedException SyncFailed(string path)
+    {
+        _world.Injected.Add("disk.sync.failed");
+        process.Node.HasDiskFailed = true;
+        return new SyncFailedException($"fdatasync {path}: Input/output error (error 5).");
     }
 
     private void Operate(TraceKind kind, string path, ulong what)
@@ -204,7 +220,7 @@ internal sealed class SimDiskHandle(SimProcess process) : IDisk
             handle.ThrowIfGone(path);
             handle._world.Trace(TraceKind.DiskSync, handle.Process.Place, (ulong)file.Length);
             handle.EndOperation(path);
-            handle.ThrowIfSyncsFail(path);
+            handle.ThrowIfSyncFails(path, file);
             file.Sync();
         }
 

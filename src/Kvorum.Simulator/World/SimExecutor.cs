@@ -11,7 +11,8 @@ internal sealed class SimExecutor(SimProcess process) : IExecutor
     public IWorker Attach(string name, Action turn, TimeSpan? every = null)
     {
         var isLog = name.EndsWith(" log", StringComparison.Ordinal);
-        return new Worker(process, process.NextWorker(), turn, isLog, every);
+        var isApply = name.EndsWith(" apply", StringComparison.Ordinal);
+        return new Worker(process, process.NextWorker(), turn, isLog, isApply, every);
     }
 
     public void Queue(IThreadPoolWorkItem work)
@@ -35,16 +36,18 @@ internal sealed class SimExecutor(SimProcess process) : IExecutor
     {
         private readonly Action _turn;
         private readonly bool _isLog;
+        private readonly bool _isApply;
         private readonly int _number;
         private bool _isWoken;
         private bool _isStopped;
 
-        public Worker(SimProcess process, int number, Action turn, bool isLog, TimeSpan? every)
+        public Worker(SimProcess process, int number, Action turn, bool isLog, bool isApply, TimeSpan? every)
             : base(process)
         {
             _number = number;
             _turn = turn;
             _isLog = isLog;
+            _isApply = isApply;
             if (every is { } interval)
             {
                 var ticker = new Ticker(process, this, (long)interval.TotalMicroseconds);
@@ -61,7 +64,8 @@ internal sealed class SimExecutor(SimProcess process) : IExecutor
 
             _isWoken = true;
             var speed = Process.Node.Speed;
-            Process.World.At(Process.World.Now + (_isLog ? speed.Sync() : speed.Wake()), this);
+            Process.World.At(
+                Process.World.Now + (_isLog ? speed.Sync() : _isApply ? speed.Apply() : speed.Wake()), this);
         }
 
         public void Stop() => _isStopped = true;
@@ -145,10 +149,15 @@ internal sealed class NodeSpeed(SimWorld world, SimSettings settings, int place)
     /// <summary>The disk is slow: each sync takes this much longer, in microseconds.</summary>
     public long SyncExtra { get; set; }
 
-    /// <summary>Some syncs take much longer, as the settings say.</summary>
+    /// <summary>Some syncs take much longer, and applying as well, as the settings say.</summary>
     public bool HasSlowSyncs { get; set; } = true;
 
     public long Wake() => 1 + _chance.Below(20);
+
+    /// <summary>The state machine may be far behind the log: it computes, or the engine stalls.</summary>
+    public long Apply() => Wake() + (HasSlowSyncs && settings.ApplyDelayMean > 0
+        ? Math.Min(SlowSyncMax, _chance.Exponential(settings.ApplyDelayMean))
+        : 0);
 
     public long Completion() => 1 + _chance.Below(30);
 

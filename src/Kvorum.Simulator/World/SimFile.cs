@@ -29,11 +29,13 @@ internal readonly record struct CrashStyle(CrashKeeps Keeps, int SectorBytes, in
 internal sealed class SimFile
 {
     private const int PageBytes = 4096;
+    private const int PlacesMax = 64;
 
     /// <summary>Shorter writes are not looked through for zeros.</summary>
     private const int ZeroCheckBytesMin = 256;
 
     private readonly List<Pending> _pending = [];
+    private readonly Queue<(long Offset, int Count)> _places = new();
     private byte[]?[] _seen = new byte[4][];
     private byte[]?[] _durable = new byte[4][];
 
@@ -41,7 +43,13 @@ internal sealed class SimFile
 
     public long DurableLength { get; private set; }
 
+    /// <summary>Where the last writes went, oldest first.</summary>
+    public IReadOnlyCollection<(long Offset, int Count)> LastPlaces => _places;
+
     public bool HasPending => _pending.Count > 0;
+
+    /// <summary>What programs see is not all on the medium, and never will be.</summary>
+    public bool HasGhosts { get; private set; }
 
     public int Read(Span<byte> buffer, long offset) => Read(_seen, Length, buffer, offset);
 
@@ -54,6 +62,14 @@ internal sealed class SimFile
         Put(ref _seen, offset, isZero ? default : bytes, bytes.Length);
         Length = Math.Max(Length, offset + bytes.Length);
         _pending.Add(new Pending(offset, bytes.Length, isZero ? null : bytes.ToArray(), IsLength: false));
+        if (!isZero)
+        {
+            _places.Enqueue((offset, bytes.Length));
+            if (_places.Count > PlacesMax)
+            {
+                _places.Dequeue();
+            }
+        }
     }
 
     public void SetLength(long length)
@@ -74,10 +90,20 @@ internal sealed class SimFile
         _pending.Clear();
     }
 
+    /// <summary>
+    /// A sync failed: the system gives up what was pending and calls it clean. Programs go on seeing it as long as the
+    /// machine runs; no later sync brings it to the medium, only another write does.
+    /// </summary>
+    public void FailSync()
+    {
+        HasGhosts |= _pending.Count > 0;
+        _pending.Clear();
+    }
+
     /// <summary>The power failed: some of what was pending is on the medium; nothing else is seen any more.</summary>
     public void LosePower(in CrashStyle style, ChanceSource chance)
     {
-        if (_pending.Count == 0)
+        if (_pending.Count == 0 && !HasGhosts)
         {
             return;
         }
@@ -92,6 +118,7 @@ internal sealed class SimFile
         }
 
         _pending.Clear();
+        HasGhosts = false;
         _seen = new byte[_durable.Length][];
         for (var i = 0; i < _durable.Length; i++)
         {

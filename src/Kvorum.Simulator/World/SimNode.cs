@@ -107,8 +107,18 @@ internal sealed class SimNode
     /// <summary>A fault destroyed something durable: refusing to start, or not voting, is right.</summary>
     public bool IsDamaged { get; set; }
 
+    /// <summary>It was asked to leave the cluster, and may or may not have left.</summary>
+    public bool IsLeaving { get; set; }
+
     /// <summary>It refused to start because of what was destroyed, and said so.</summary>
     public string? Refusal { get; private set; }
+
+    /// <summary>Ends the process for good: the operator switches a removed machine off.</summary>
+    public void Retire()
+    {
+        Crash(null);
+        Refusal = "removed";
+    }
 
     /// <summary>Its clients' requests reach it.</summary>
     public bool IsRunning => Process is not null;
@@ -119,7 +129,7 @@ internal sealed class SimNode
     /// <summary>Starts a process. Without effect while one runs.</summary>
     public void Start()
     {
-        if (Process is not null)
+        if (Process is not null || (IsLeaving && Refusal is not null))
         {
             return;
         }

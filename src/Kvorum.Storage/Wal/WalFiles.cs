@@ -31,7 +31,7 @@ internal sealed class WalFiles(IDisk disk, string directory, long segmentBytes)
         {
             lock (_gate)
             {
-                return !_hasSpare && !_isPreparing;
+                return !_hasSpare && !_isPreparing && !StorageMutants.SegmentReusedUncleared;
             }
         }
     }
@@ -151,7 +151,7 @@ internal sealed class WalFiles(IDisk disk, string directory, long segmentBytes)
     public void Delete(IReadOnlyList<ulong> sequences)
     {
 #if MUTANTS
-        if (StorageMutants.SegmentReusedUncleared && sequences.Count > 0 && NeedsSpare)
+        if (StorageMutants.SegmentReusedUncleared && sequences.Count > 0 && !_hasSpare)
         {
             disk.Rename(PathOf(WalSegment.NameOf(sequences[0])), PathOf(SpareName)); // Mutant 37.
             _hasSpare = true;

@@ -182,6 +182,17 @@ public class LogRuleTests
     }
 
     [Fact]
+    public void Damage_of_one_place_takes_no_more_than_the_newest_write()
+    {
+        var bench = Committed().Step(1, append: Entry(1, 2));
+        Assert.Empty(bench.Damage(1, FaultKind.StaleWrite).Restart(1, 1, Entry(1, 1)).Broken);
+
+        bench = Committed().Step(1, append: Entry(1, 2)).Step(1, append: Entry(1, 3));
+        var broken = Assert.Single(bench.Damage(1, FaultKind.StaleWrite).Restart(1, 1, Entry(1, 1)).Broken);
+        Assert.StartsWith("R6: Node 1 had synced its log up to index 2", broken);
+    }
+
+    [Fact]
     public void A_tail_that_was_being_replaced_when_the_power_failed_may_be_either()
     {
         var bench = new RuleBench().Step(1, append: [Entry(1, 1), Entry(1, 2)]);

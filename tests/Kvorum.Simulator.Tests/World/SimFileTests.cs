@@ -23,6 +23,23 @@ public sealed class SimFileTests
     }
 
     [Fact]
+    public void What_a_failed_sync_gave_up_no_later_sync_brings_to_the_medium()
+    {
+        var chance = Chance(1);
+        var file = new SimFile();
+        file.Write(Filled(600, 1), 0);
+        file.Sync();
+        file.Write(Filled(100, 2), 50);
+        file.FailSync();
+        Assert.Equal(2, Read(file, 600)[60]); // Programs go on seeing it.
+
+        file.Sync();
+        file.LosePower(CrashStyle.Draw(CrashKeeps.Everything, chance), chance);
+
+        Assert.Equal(Filled(600, 1), Read(file, 600));
+    }
+
+    [Fact]
     public void A_crash_that_keeps_nothing_restores_the_synced_bytes_and_length()
     {
         var chance = Chance(1);
