@@ -35,7 +35,7 @@ internal sealed class PeerQuestion(ServerOptions options, ILogger logger, TimePr
                 try
                 {
                     var clientUrl = await ClientUrlOfAsync(peer.PeerUrl, cancel).ConfigureAwait(false);
-                    return await ReadAsync(http, clientUrl, cancel).ConfigureAwait(false);
+                    return await ReadAsync(http, clientUrl, asked, cancel).ConfigureAwait(false);
                 }
                 catch (Exception error) when (error is HttpRequestException or SocketException or FormatException
                     or EndOfStreamException
@@ -97,7 +97,7 @@ internal sealed class PeerQuestion(ServerOptions options, ILogger logger, TimePr
         }
     }
 
-    private async Task<MemberNote> ReadAsync(HttpClient http, Uri clientUrl, CancellationToken cancel)
+    private async Task<MemberNote> ReadAsync(HttpClient http, Uri clientUrl, long asked, CancellationToken cancel)
     {
         var own = options.InitialCluster.Single(member => member.Name == options.Name).PeerUrl;
         using var response = await http.GetAsync(new Uri(clientUrl, "/v1/members"), cancel).ConfigureAwait(false);
@@ -110,6 +110,11 @@ internal sealed class PeerQuestion(ServerOptions options, ILogger logger, TimePr
         var note = JoinQuestion.Read(answer, options.Name, own);
         var self = note.Members.FirstOrDefault(member => member.Name == options.Name);
         var ownText = own.AbsoluteUri.TrimEnd('/');
+        if (self is null && time.GetElapsedTime(asked) < ServerLimits.MemberNewsTimeout)
+        {
+            throw new FormatException($"{options.Name} is not a member yet");
+        }
+
         if (self is null)
         {
             throw new IOException(

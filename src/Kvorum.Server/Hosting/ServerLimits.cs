@@ -35,6 +35,9 @@ internal static class ServerLimits
     /// <summary>Between two rounds over all members that could take a node in.</summary>
     public static readonly TimeSpan JoinPause = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>A member that was asked may not have heard yet of one that was just added.</summary>
+    public static readonly TimeSpan MemberNewsTimeout = TimeSpan.FromSeconds(1);
+
     /// <summary>The largest answer to such a question.</summary>
     public const int JoinAnswerBytesMax = 1024 * 1024;
 

@@ -89,7 +89,8 @@ internal static class ClientCommands
         var next = 0;
         for (var i = 0; i < seen.Length; i++)
         {
-            seen[i] = steps[i].Kind is StepKind.CompareValue
+            // A transaction that was torn apart answers for fewer steps: what was not answered was not seen.
+            seen[i] = steps[i].Kind is StepKind.CompareValue || next == txn.Results.Count
                 ? steps[i]
                 : txn.Results[next++] switch
                 {
