@@ -267,6 +267,11 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
 
             log.Reset(start, startChain);
             record.Ask(effects.Write, true, start, startChain);
+            if (input is SnapshotInstalled)
+            {
+                // The snapshot was durable before the replica heard of it, and recovery lets it win over an older log.
+                record.Durable.Reset(start, startChain);
+            }
         }
 
         if (input is SnapshotInstalled { Snapshot: var snapshot } && log.Last.Index <= snapshot.LastIncluded.Index)

@@ -14,6 +14,11 @@ internal sealed class TestNode : IAsyncDisposable
     public const ulong ClusterId = 0xC1;
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
+    private const int PortFirst = 10_000;
+    private const int PortCount = 10_000;
+
+    private static int _lastPort = Random.Shared.Next(PortCount);
+
     private readonly Channel<(ulong Peer, byte[] Frame)> _frames = Channel.CreateUnbounded<(ulong, byte[])>();
     private readonly Channel<(ulong Peer, bool IsUp)> _changes = Channel.CreateUnbounded<(ulong, bool)>();
     private readonly WebApplication _listener;
@@ -94,27 +99,36 @@ internal sealed class TestNode : IAsyncDisposable
         Transport.Start(Gate);
     }
 
-    /// <summary>Ports that were free a moment ago, by node.</summary>
+    /// <summary>
+    /// Ports nobody listens on, by node, each given once: from below the range the system gives to connections, where a
+    /// port may be taken between the question and the listener.
+    /// </summary>
     public static Dictionary<ulong, int> FreePorts(int count)
     {
-        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToArray();
+        var ports = new Dictionary<ulong, int>();
+        while (ports.Count < count)
+        {
+            var port = PortFirst + (int)((uint)Interlocked.Increment(ref _lastPort) % PortCount);
+            if (IsFree(port))
+            {
+                ports.Add((ulong)ports.Count + 1, port);
+            }
+        }
+
+        return ports;
+    }
+
+    private static bool IsFree(int port)
+    {
         try
         {
-            var ports = new Dictionary<ulong, int>();
-            foreach (var listener in listeners)
-            {
-                listener.Start();
-                ports.Add((ulong)ports.Count + 1, ((IPEndPoint)listener.LocalEndpoint).Port);
-            }
-
-            return ports;
+            using var listener = new TcpListener(IPAddress.Loopback, port);
+            listener.Start();
+            return true;
         }
-        finally
+        catch (SocketException)
         {
-            foreach (var listener in listeners)
-            {
-                listener.Dispose();
-            }
+            return false;
         }
     }
 
