@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Kvorum.Cli.Up;
 using Kvorum.Simulator;
 
 namespace Kvorum.Cli.Sim;
@@ -15,9 +16,9 @@ internal sealed class ProcessComparison(ulong seed, long seeds, int workers)
         var here = await HashesHereAsync(cancel).ConfigureAwait(false);
         var others = new List<(string Name, string[] Program, (string, string)[] Settings)>
         {
-            ("a fresh process", ThisProgram(), []),
-            ("a fresh process without tiered compilation", ThisProgram(), [("DOTNET_TieredCompilation", "0")]),
-            ("a fresh process whose code is never optimised", ThisProgram(), [("DOTNET_JITMinOpts", "1")]),
+            ("a fresh process", LocalNode.ThisProgram(), []),
+            ("a fresh process without tiered compilation", LocalNode.ThisProgram(), [("DOTNET_TieredCompilation", "0")]),
+            ("a fresh process whose code is never optimised", LocalNode.ThisProgram(), [("DOTNET_JITMinOpts", "1")]),
         };
         if (otherBuild is not null)
         {
@@ -137,13 +138,4 @@ internal sealed class ProcessComparison(ulong seed, long seeds, int workers)
     }
 
     private static string Hex(ulong hash) => hash.ToString("x16", CultureInfo.InvariantCulture);
-
-    /// <summary>Under 'dotnet kvorum.dll' the process is dotnet, and the program its first argument.</summary>
-    private static string[] ThisProgram()
-    {
-        var process = Environment.ProcessPath ?? "kvorum";
-        return Path.GetFileNameWithoutExtension(process) == "dotnet"
-            ? [process, Path.Combine(AppContext.BaseDirectory, "kvorum.dll")]
-            : [process];
-    }
 }

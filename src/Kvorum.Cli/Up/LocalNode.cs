@@ -159,7 +159,7 @@ internal sealed partial class LocalNode : IDisposable
     }
 
     /// <summary>Under 'dotnet kvorum.dll' the process is dotnet, and the program its first argument.</summary>
-    private static string[] ThisProgram()
+    internal static string[] ThisProgram()
     {
         var process = Environment.ProcessPath ?? "kvorum";
         return Path.GetFileNameWithoutExtension(process) == "dotnet"
