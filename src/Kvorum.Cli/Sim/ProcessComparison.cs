@@ -14,11 +14,12 @@ internal sealed class ProcessComparison(ulong seed, long seeds, int workers)
     public async Task<bool> RunAsync(string? otherBuild, bool isJson, CancellationToken cancel)
     {
         var here = await HashesHereAsync(cancel).ConfigureAwait(false);
+        var program = LocalNode.ThisProgram();
         var others = new List<(string Name, string[] Program, (string, string)[] Settings)>
         {
-            ("a fresh process", LocalNode.ThisProgram(), []),
-            ("a fresh process without tiered compilation", LocalNode.ThisProgram(), [("DOTNET_TieredCompilation", "0")]),
-            ("a fresh process whose code is never optimised", LocalNode.ThisProgram(), [("DOTNET_JITMinOpts", "1")]),
+            ("a fresh process", program, []),
+            ("a fresh process without tiered compilation", program, [("DOTNET_TieredCompilation", "0")]),
+            ("a fresh process whose code is never optimised", program, [("DOTNET_JITMinOpts", "1")]),
         };
         if (otherBuild is not null)
         {
@@ -32,9 +33,9 @@ internal sealed class ProcessComparison(ulong seed, long seeds, int workers)
 
         var isEqual = true;
         var rows = new List<(string Name, long Seeds, IReadOnlyList<ulong> Different)>();
-        foreach (var (name, program, settings) in others)
+        foreach (var (name, command, settings) in others)
         {
-            var there = await HashesOfAsync(program, settings, cancel).ConfigureAwait(false);
+            var there = await HashesOfAsync(command, settings, cancel).ConfigureAwait(false);
             var different = here.Where(pair => there.GetValueOrDefault(pair.Key) != pair.Value).Select(pair => pair.Key)
                 .Order().ToArray();
             rows.Add((name, there.Count, different));
