@@ -67,7 +67,7 @@ internal sealed class FlightRecorder
             {
                 AppendEntries append => (append.Previous, (ulong)append.Entries.Length),
                 AppendReply reply => (reply.Hint, reply.Match.Value),
-                Heartbeat heartbeat => (default, heartbeat.Commit.Value),
+                Heartbeat heartbeat => (heartbeat.Commit, heartbeat.ReadRound),
                 InstallSnapshot install => (install.Snapshot.LastIncluded, install.Offset),
                 RequestVote vote => (vote.LastEntry, vote.IsPreVote ? 1UL : 0),
                 VoteReply vote => (default, vote.Granted ? 1UL : 0),

@@ -81,9 +81,12 @@ public sealed record AppendReply(
     : Message(Group, From, To, Term);
 
 /// <summary>Leader → follower: I still lead (paper §5.2). Answered at once, never after a sync.</summary>
-/// <param name="Commit">At most what the leader knows to match on the follower.</param>
+/// <param name="Commit">
+/// At most what the leader knows to match on the follower. With its term, because a disk that lost its newest write may
+/// hold another entry there; term 0 when the leader's log begins behind it.
+/// </param>
 /// <param name="ReadRound">The newest read round this heartbeat asks to confirm (thesis §6.4); 0 for none.</param>
-public sealed record Heartbeat(GroupId Group, NodeId From, NodeId To, Term Term, LogIndex Commit, ulong ReadRound)
+public sealed record Heartbeat(GroupId Group, NodeId From, NodeId To, Term Term, EntryId Commit, ulong ReadRound)
     : Message(Group, From, To, Term);
 
 /// <summary>

@@ -83,7 +83,9 @@ public sealed partial class RaftNode
         // Never beyond what is known to match: the rest of the follower's log may be another leader's.
         var commit = LogIndex.Min(peer.Match, _commit);
         peer.CommitSent = LogIndex.Max(peer.CommitSent, commit);
-        _effects.AddSend(new Heartbeat(_options.Group, _options.Node, peer.Node, _term, commit, _lastReadRound));
+        var term = commit >= _log.Start.Index ? _log.TermOf(commit) : Term.Zero;
+        _effects.AddSend(new Heartbeat(
+            _options.Group, _options.Node, peer.Node, _term, new EntryId(term, commit), _lastReadRound));
     }
 
     private void TellCommit(PeerProgress peer)
@@ -346,24 +348,28 @@ public sealed partial class RaftNode
     private void OnHeartbeat(Heartbeat heartbeat)
     {
         HeardLeader(heartbeat.From);
-        if (heartbeat.Commit > _log.Last.Index && _installing is null)
+        var commit = heartbeat.Commit;
+        var isOther = commit.Term != Term.Zero && commit.Index >= _log.Start.Index && !_log.Contains(commit);
+        if (isOther || commit.Index > _log.Last.Index)
         {
-            LoseTail(heartbeat);
+            if (_installing is null)
+            {
+                LoseTail(heartbeat);
+            }
         }
-        else
+        else if (commit.Term != Term.Zero)
         {
-            AdvanceCommit(LogIndex.Min(heartbeat.Commit, _log.Last.Index));
+            AdvanceCommit(commit.Index);
         }
 
         _effects.AddSend(new HeartbeatReply(_options.Group, _options.Node, heartbeat.From, _term, heartbeat.ReadRound));
     }
 
     /// <summary>
-    /// A heartbeat's commit index is at most what this replica acknowledged in this term. Its log ends before that, so
-    /// its disk lost what was durable: damage of the last record, or an older copy put back. With it a vote may be lost
-    /// too, so this
-    /// replica votes no more; it is brought up to date like a replaced one. What is left of the log is not believed to
-    /// be the leader's before the leader has compared it.
+    /// A heartbeat's commit is at most what this replica acknowledged in this term. Its log ends before that, or has
+    /// another entry there, so its disk lost what was durable: damage of the last record, or an older copy put back.
+    /// With it a vote may be lost too, so this replica votes no more; it is brought up to date like a replaced one.
+    /// What is left of the log is not believed to be the leader's before the leader has compared it.
     /// </summary>
     private void LoseTail(Heartbeat heartbeat)
     {
@@ -375,12 +381,12 @@ public sealed partial class RaftNode
             _ownMayVote = false;
             _incarnation = 0;
             UpdateStandings();
-            _effects.AddEvent(new TailLost(heartbeat.Commit, _log.Last));
+            _effects.AddEvent(new TailLost(heartbeat.Commit.Index, _log.Last));
         }
 
         _effects.AddSend(new AppendReply(
-            _options.Group, _options.Node, heartbeat.From, _term, false, heartbeat.Commit, _log.Last, HasLostTail: true,
-            _lostIncarnation));
+            _options.Group, _options.Node, heartbeat.From, _term, false, heartbeat.Commit.Index, _log.Last,
+            HasLostTail: true, _lostIncarnation));
     }
 
     private void OnHeartbeatReply(HeartbeatReply reply)

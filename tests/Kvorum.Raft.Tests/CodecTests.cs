@@ -123,7 +123,7 @@ public sealed class CodecTests
         var bytes = Encode(new TimeoutNow(Group, From, To, new Term(1)));
         bytes[0] = 9;
         Assert.False(MessageCodec.TryDecode(bytes, out _, out var error));
-        Assert.Contains("version 2, found 9", error, StringComparison.Ordinal);
+        Assert.Contains("version 3, found 9", error, StringComparison.Ordinal);
         (bytes[0], bytes[1]) = (2, 77);
         Assert.False(MessageCodec.TryDecode(bytes, out _, out error));
         Assert.Contains("77", error, StringComparison.Ordinal);
@@ -195,7 +195,7 @@ public sealed class CodecTests
         yield return new AppendEntries(Group, From, To, term, id, new LogIndex(9), ReadOnlyMemory<LogEntry>.Empty);
         yield return new AppendReply(Group, From, To, term, false, new LogIndex(8), id);
         yield return new AppendReply(Group, From, To, term, false, new LogIndex(8), id, HasLostTail: true);
-        yield return new Heartbeat(Group, From, To, term, new LogIndex(8), 77);
+        yield return new Heartbeat(Group, From, To, term, new EntryId(term, new LogIndex(8)), 77);
         yield return new HeartbeatReply(Group, From, To, term, ulong.MaxValue);
         yield return new InstallSnapshot(Group, From, To, term, snapshot, 99, new byte[] { 1, 2, 3 });
         yield return new InstallSnapshot(Group, From, To, term, snapshot, 0, ReadOnlyMemory<byte>.Empty);

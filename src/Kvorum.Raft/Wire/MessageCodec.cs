@@ -7,7 +7,7 @@ namespace Kvorum.Raft;
 public static partial class MessageCodec
 {
     /// <summary>The first byte of every message.</summary>
-    public const byte Version = 2;
+    public const byte Version = 3;
 
     private const int HeaderBytes = 30;
     private const int EntryIdBytes = 16;
@@ -89,7 +89,7 @@ public static partial class MessageCodec
         VoteReply => 1 + 1,
         AppendEntries append => EntryIdBytes + 8 + 4 + SizeOf(append.Entries.Span),
         AppendReply => 1 + 8 + EntryIdBytes + 1 + 8,
-        Heartbeat => 8 + 8,
+        Heartbeat => 16 + 8,
         HeartbeatReply => 8,
         InstallSnapshot install => SizeOf(install.Snapshot) + 8 + 4 + install.Data.Length,
         InstallSnapshotReply => EntryIdBytes + 8 + 1,
@@ -149,7 +149,7 @@ public static partial class MessageCodec
                 writer.UInt64(reply.Incarnation);
                 break;
             case Heartbeat heartbeat:
-                writer.UInt64(heartbeat.Commit.Value);
+                writer.EntryId(heartbeat.Commit);
                 writer.UInt64(heartbeat.ReadRound);
                 break;
             case HeartbeatReply reply:
@@ -236,7 +236,7 @@ public static partial class MessageCodec
                     group, from, to, term, reader.Bool(), reader.Index(), reader.EntryId(), reader.Bool(),
                     reader.UInt64());
             case MessageKind.Heartbeat:
-                return new Heartbeat(group, from, to, term, reader.Index(), reader.UInt64());
+                return new Heartbeat(group, from, to, term, reader.EntryId(), reader.UInt64());
             case MessageKind.HeartbeatReply:
                 return new HeartbeatReply(group, from, to, term, reader.UInt64());
             case MessageKind.InstallSnapshot:

@@ -381,8 +381,9 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
         foreach (var peer in lead.Peers)
         {
             matches.TryGetValue(peer.Node.Value, out var before);
-            Check("R5", NeverBack.CheckMatch(
-                node, peer.Node.Value, before, peer.Match, peer.Next, mayForget: !peer.Peer.MayVote));
+            // Another directory than the one that acknowledged, be it one that may vote, starts from nothing.
+            var mayForget = !peer.Peer.MayVote || (input is Standing standing && standing.Peer == peer.Node);
+            Check("R5", NeverBack.CheckMatch(node, peer.Node.Value, before, peer.Match, peer.Next, mayForget));
             Check("R6", NeverBack.CheckClaimTerm(node, peer.Node.Value, before, peer.Match, record.View.Term, input));
             matches[peer.Node.Value] = peer.Match;
             CheckClaim(node, record, peer);

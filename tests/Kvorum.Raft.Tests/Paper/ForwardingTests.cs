@@ -59,7 +59,7 @@ public sealed class ForwardingTests
         node.Step(new Receive(Forward("a")));
         node.Step(new Persisted(new WriteId(3)));
         var effects = node.Step(new Receive(Messages.Accept(3, 1, 2)));
-        Assert.Equal(2UL, Sent<Heartbeat>(effects.Send, 3).Commit.Value);
+        Assert.Equal(2UL, Sent<Heartbeat>(effects.Send, 3).Commit.Index.Value);
         Assert.DoesNotContain(effects.Send, message => message.To.Value == 2); // Nobody waits there: the next tick is soon enough.
     }
 

@@ -125,6 +125,30 @@ public sealed class LeaderReplicationTests
         Assert.True(Sent<VoteReply>(effects.SendAfterSync, 3) is { Granted: false });
     }
 
+    /// <summary>The newest write came to nothing, and with it what had replaced another leader's entries.</summary>
+    [Fact]
+    public void Follower_that_has_another_entry_where_it_acknowledged_one_commits_nothing_and_votes_no_more()
+    {
+        var node = Follower(term: 2, log: [1, 1]);
+
+        var effects = node.Step(new Receive(Messages.Heartbeat(from: 2, term: 2, commit: 2)));
+        Assert.Contains(new TailLost(new LogIndex(2), Id(1, 2)), effects.Events);
+        Assert.True(Sent<AppendReply>(effects.Send, 2) is { Accepted: false, HasLostTail: true, Match.Value: 2 });
+        Assert.Equal(0UL, node.CommitIndex.Value);
+        effects = node.Step(new Receive(Messages.RequestVote(from: 3, term: 9, last: Id(8, 9))));
+        Assert.True(Sent<VoteReply>(effects.SendAfterSync, 3) is { Granted: false });
+    }
+
+    [Fact]
+    public void Follower_takes_no_commit_from_a_heartbeat_whose_leader_knows_the_entry_no_more()
+    {
+        var node = Follower(term: 2, log: [1, 1]);
+
+        var effects = node.Step(new Receive(Messages.Heartbeat(from: 2, term: 2, commit: 2, commitTerm: 0)));
+        Assert.Empty(effects.Events.OfType<TailLost>());
+        Assert.Equal(0UL, node.CommitIndex.Value);
+    }
+
     [Fact]
     public void Leader_counts_nothing_of_a_peer_that_lost_what_it_acknowledged_and_finds_its_log_anew()
     {
@@ -151,7 +175,7 @@ public sealed class LeaderReplicationTests
         node.Step(Propose("a"));
         node.Step(new Persisted(new WriteId(3)));
         node.Step(new Receive(Messages.Accept(2, 1, 2)));
-        var beats = TickFor(node, 10).OfType<Heartbeat>().ToLookup(beat => beat.To.Value, beat => beat.Commit.Value);
+        var beats = TickFor(node, 10).OfType<Heartbeat>().ToLookup(beat => beat.To.Value, beat => beat.Commit.Index.Value);
         Assert.Equal(2UL, beats[2].Max());
         Assert.Equal(1UL, beats[3].Max());
     }

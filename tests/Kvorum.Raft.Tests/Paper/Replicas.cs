@@ -139,8 +139,12 @@ internal static class Messages
 {
     private static readonly NodeId Me = new(1);
 
-    public static Heartbeat Heartbeat(ulong from, ulong term, ulong commit = 0, ulong readRound = 0) =>
-        new(Replicas.Group, new NodeId(from), Me, new Term(term), new LogIndex(commit), readRound);
+    public static Heartbeat Heartbeat(
+        ulong from, ulong term, ulong commit = 0, ulong readRound = 0, ulong? commitTerm = null)
+    {
+        var id = commit == 0 ? EntryId.Start : new EntryId(new Term(commitTerm ?? term), new LogIndex(commit));
+        return new(Replicas.Group, new NodeId(from), Me, new Term(term), id, readRound);
+    }
 
     public static HeartbeatReply HeartbeatReply(ulong from, ulong term, ulong readRound = 0) =>
         new(Replicas.Group, new NodeId(from), Me, new Term(term), readRound);

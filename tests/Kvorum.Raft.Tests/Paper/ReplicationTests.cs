@@ -151,7 +151,7 @@ public sealed class FollowerReplicationTests
     public void Committed_entry_is_never_cut()
     {
         var node = Follower(term: 3, log: [1, 1]);
-        node.Step(new Receive(Messages.Heartbeat(2, 3, commit: 2)));
+        node.Step(new Receive(Messages.Heartbeat(2, 3, commit: 2, commitTerm: 1)));
 
         // A leader that contradicts what is committed is a bug somewhere: what is committed here is not compared, let
         // alone cut.

@@ -73,7 +73,7 @@ public class ConfirmedReadTests
         new(new HeartbeatReply(Group, new NodeId(from), new NodeId(1), new Term(term), round));
 
     private static Action<Effects> Beat(ulong round) => effects => effects.AddSend(
-        new Heartbeat(Group, new NodeId(1), new NodeId(2), Five, LogIndex.Zero, round));
+        new Heartbeat(Group, new NodeId(1), new NodeId(2), Five, EntryId.Start, round));
 
     private static Action<Effects> Answer(ulong requestId) =>
         effects => effects.AddRead(new ReadOutcome(requestId, true, new LogIndex(4)));
