@@ -175,7 +175,8 @@ public sealed class LeaderReplicationTests
         node.Step(Propose("a"));
         node.Step(new Persisted(new WriteId(3)));
         node.Step(new Receive(Messages.Accept(2, 1, 2)));
-        var beats = TickFor(node, 10).OfType<Heartbeat>().ToLookup(beat => beat.To.Value, beat => beat.Commit.Index.Value);
+        var beats = TickFor(node, 10).OfType<Heartbeat>()
+            .ToLookup(beat => beat.To.Value, beat => beat.Commit.Index.Value);
         Assert.Equal(2UL, beats[2].Max());
         Assert.Equal(1UL, beats[3].Max());
     }
