@@ -6,7 +6,9 @@ public class FixedBugTests
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "Fixed");
 
     public static TheoryData<string> Plans =>
-        [.. Directory.GetFiles(Folder, "*.txt").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+    [
+        .. Directory.GetFiles(Folder, "*.txt").Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal),
+    ];
 
     [Theory]
     [MemberData(nameof(Plans))]
