@@ -1,6 +1,6 @@
 namespace Kvorum.Simulator.Tests;
 
-/// <summary>Plans that once broke a rule, shrunk, one file each in <c>Fixed/</c>; docs/bugs.md has their rows.</summary>
+/// <summary>Plans that once broke a rule, shrunk, one file each in <c>Fixed/</c>; docs/bugs.md has the rows.</summary>
 public class FixedBugTests
 {
     private static readonly string Folder = Path.Combine(AppContext.BaseDirectory, "Fixed");
