@@ -312,6 +312,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         AppendEntriesMax = options.AppendEntriesMax,
         InflightMessagesMax = options.InflightMessagesMax,
         SnapshotChunkBytesMax = options.SnapshotChunkBytesMax,
+        SnapshotChunksInflightMax = options.SnapshotChunksInflightMax,
     };
 
     private ReplicaParts Parts() => new()

@@ -11,8 +11,8 @@ namespace Kvorum.Node;
 /// time, in order.
 /// </summary>
 /// <remarks>
-/// The queue is bounded by what asks: the core has one fetch or chunk per peer under way, the compactor one snapshot,
-/// the log one segment. Nothing damaged is handed on, and running out of room costs only the attempt.
+/// The queue is bounded by what asks: the core has one fetch and a window of chunks per peer under way, the compactor
+/// one snapshot, the log one segment. Nothing damaged is handed on, and running out of room costs only the attempt.
 /// </remarks>
 internal sealed class SnapshotWorker(
     GroupId group, NodeRecovery files, SnapshotPace pace, LogRoom room, NodeMetrics metrics, Action<Input> post,
@@ -64,8 +64,14 @@ internal sealed class SnapshotWorker(
 
     public void Read(ReadChunk read) => Add(() =>
     {
-        // A peer asks again when it waits long: only its last question counts.
-        _deferred.RemoveAll(other => other.Peer == read.Peer);
+        if (_deferred.Contains(read))
+        {
+            return; // Asked again because it took long; it keeps its place.
+        }
+
+        // Chunks are asked for in order: whoever goes back, or to another snapshot, asks for what follows again.
+        _deferred.RemoveAll(other =>
+            other.Peer == read.Peer && (other.Snapshot != read.Snapshot || other.Offset >= read.Offset));
         _deferred.Add(read);
         _hasDeferred = true;
     });

@@ -14,11 +14,14 @@ public sealed partial class RaftNode
     private (NodeId Leader, SnapshotDescriptor Snapshot)? _incoming;
 
     /// <summary>
-    /// A chunk was handed to the host, which stores it and, when the file is complete then, installs the snapshot; a
-    /// question alone may find it complete. Until the host answers, nothing is handed out for applying, this replica
-    /// does not campaign, and no other chunk is taken, so that the answer is the one to this chunk.
+    /// Chunks were handed to the host, which stores them and, when the file is complete then, installs the snapshot; a
+    /// question alone may find it complete. Until the host has answered all of them, nothing is handed out for
+    /// applying, this replica does not campaign, and no chunk of another transfer is taken.
     /// </summary>
     private SnapshotDescriptor? _installing;
+
+    /// <summary>How many chunks the host has not answered.</summary>
+    private int _chunksAtHost;
 
     private void OnSnapshotTaken(SnapshotTaken taken)
     {
@@ -81,7 +84,11 @@ public sealed partial class RaftNode
     /// <summary>
     /// Asks the peer where to go on: the start of a transfer, and the repair after anything was lost.
     /// </summary>
-    private void AskSnapshotPlace(PeerProgress peer) => SendChunk(peer, peer.SnapshotOffset, ReadOnlyMemory<byte>.Empty);
+    private void AskSnapshotPlace(PeerProgress peer)
+    {
+        peer.Stream.Questioned();
+        SendChunk(peer, peer.Stream.Stored, ReadOnlyMemory<byte>.Empty);
+    }
 
     private void SendChunk(PeerProgress peer, ulong offset, ReadOnlyMemory<byte> data)
     {
@@ -91,7 +98,6 @@ public sealed partial class RaftNode
         }
 
         peer.MovedAt = _now;
-        peer.IsReadingChunk = false;
         _effects.AddSend(new InstallSnapshot(_options.Group, _options.Node, peer.Node, _term, snapshot, offset, data));
     }
 
@@ -114,15 +120,20 @@ public sealed partial class RaftNode
         {
             FinishSnapshot(lead, peer, reply.LastIncluded.Index);
         }
-        else if (peer.Snapshot is { } snapshot && snapshot.LastIncluded == reply.LastIncluded)
+        else if (peer.Snapshot is { } snapshot && snapshot.LastIncluded == reply.LastIncluded
+            && reply.NextOffset < snapshot.Length)
         {
             peer.MovedAt = _now;
-            peer.SnapshotOffset = reply.NextOffset;
-            if (reply.NextOffset < snapshot.Length)
-            {
-                peer.IsReadingChunk = true;
-                _effects.AddChunkRead(new ReadChunk(peer.Node, snapshot, reply.NextOffset, _options.SnapshotChunkBytesMax));
-            }
+            peer.Stream.OnStored(reply.NextOffset);
+            ReadChunks(peer, snapshot);
+        }
+    }
+
+    private void ReadChunks(PeerProgress peer, SnapshotDescriptor snapshot)
+    {
+        while (peer.Stream.Next() is { } offset)
+        {
+            _effects.AddChunkRead(new ReadChunk(peer.Node, snapshot, offset, _options.SnapshotChunkBytesMax));
         }
     }
 
@@ -147,19 +158,19 @@ public sealed partial class RaftNode
 
     private void OnChunkRead(ChunkRead read)
     {
-        if (_lead is not { } lead || FindProgress(lead, read.Peer) is not { IsReadingChunk: true } peer
-            || read.Snapshot != peer.Snapshot || read.Offset != peer.SnapshotOffset)
+        if (_lead is not { } lead || FindProgress(lead, read.Peer) is not { } peer
+            || read.Snapshot != peer.Snapshot || !peer.Stream.IsDue(read.Offset))
         {
             return; // Of a transfer that is over, or a place it has left.
         }
 
         if (!read.Data.IsEmpty)
         {
+            peer.Stream.OnSent(read.Data.Length);
             SendChunk(peer, read.Offset, read.Data);
             return;
         }
 
-        peer.IsReadingChunk = false;
         if (_snapshot is { } newest && newest != peer.Snapshot)
         {
             EndSnapshot(peer);
@@ -171,13 +182,20 @@ public sealed partial class RaftNode
     {
         HeardLeader(install.From);
         var last = install.Snapshot.LastIncluded;
-        if (_installing is not null)
+        if (_installing is not null
+            && (_installing != install.Snapshot || _incoming?.Leader != install.From
+                || _chunksAtHost >= _options.SnapshotChunksInflightMax))
         {
-            return; // The host is at work; the leader asks again.
+            return; // The host is at work; the leader notices what is missing and sends it again.
         }
 
         if ((last.Index <= _commit || _log.Contains(last)) && !RaftMutants.OlderSnapshotInstalled)
         {
+            if (_installing is not null)
+            {
+                return; // Once the host has answered what it was given, nothing is missing any more.
+            }
+
             // The log has all the snapshot stands for, so it keeps what follows (paper §7, Fig. 13 rule 6), and the
             // state machine gets there by applying: the snapshot itself is not needed. A snapshot holds only committed
             // entries.
@@ -194,6 +212,7 @@ public sealed partial class RaftNode
         }
 
         _installing = install.Snapshot;
+        _chunksAtHost++;
         _effects.AddChunkWrite(new WriteChunk(install.From, install.Snapshot, install.Offset, install.Data));
     }
 
@@ -202,7 +221,7 @@ public sealed partial class RaftNode
 
     private void OnChunkWritten(ChunkWritten written)
     {
-        if (_installing == written.Snapshot && written.NextOffset < written.Snapshot.Length)
+        if (_installing == written.Snapshot && --_chunksAtHost == 0)
         {
             _installing = null; // The file is not complete, or its checksum did not agree.
         }
@@ -219,8 +238,14 @@ public sealed partial class RaftNode
     {
         var last = installed.Snapshot.LastIncluded;
         Invariant.Holds(_lead is null, "A leader installs nothing.");
+        if (_installing != installed.Snapshot)
+        {
+            return; // Chunks that came behind the last one found the file complete, too.
+        }
+
         Invariant.Holds(last.Index >= _handedOut, "A snapshot never takes the state machine back.");
         _installing = null;
+        _chunksAtHost = 0; // What is left there belongs to a file that is complete.
         _snapshot = installed.Snapshot;
         if ((!_log.Contains(last) && !(RaftMutants.TailKeptAfterInstall && last.Index < _log.Last.Index))
             || RaftMutants.OlderSnapshotInstalled)

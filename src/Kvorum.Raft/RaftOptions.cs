@@ -62,6 +62,12 @@ public sealed record RaftOptions
     /// <summary>Payload of one snapshot chunk, in bytes. Default 256 KiB.</summary>
     public int SnapshotChunkBytesMax { get; init; } = 256 * 1024;
 
+    /// <summary>
+    /// The most chunks of a snapshot under way to one peer, and the most a receiver has its host store at a time.
+    /// Default 8: 2 MiB, which a way there and back of 40 ms carries at 50 MiB/s.
+    /// </summary>
+    public int SnapshotChunksInflightMax { get; init; } = 8;
+
     /// <summary>The most read barriers a leader holds unconfirmed. Default 4,096; more are refused.</summary>
     public int ReadsMax { get; init; } = 4096;
 

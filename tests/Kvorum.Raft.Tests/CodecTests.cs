@@ -124,7 +124,7 @@ public sealed class CodecTests
         bytes[0] = 9;
         Assert.False(MessageCodec.TryDecode(bytes, out _, out var error));
         Assert.Contains("version 3, found 9", error, StringComparison.Ordinal);
-        (bytes[0], bytes[1]) = (2, 77);
+        (bytes[0], bytes[1]) = (MessageCodec.Version, 77);
         Assert.False(MessageCodec.TryDecode(bytes, out _, out error));
         Assert.Contains("77", error, StringComparison.Ordinal);
     }

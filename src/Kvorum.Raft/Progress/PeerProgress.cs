@@ -66,11 +66,8 @@ internal sealed class PeerProgress(Peer peer, LogIndex next, ulong now, RaftOpti
     /// <summary>What is being sent in state <see cref="ProgressState.Snapshot"/>.</summary>
     public SnapshotDescriptor? Snapshot { get; private set; }
 
-    /// <summary>The first byte of the snapshot the peer does not have, as far as it said.</summary>
-    public ulong SnapshotOffset { get; set; }
-
-    /// <summary>The chunk at <see cref="SnapshotOffset"/> is being read from disk.</summary>
-    public bool IsReadingChunk { get; set; }
+    /// <summary>How far the transfer of <see cref="Snapshot"/> is.</summary>
+    public SnapshotStream Stream { get; } = new(options.SnapshotChunksInflightMax, options.SnapshotChunkBytesMax);
 
     /// <summary>The peer's log equals ours up to <paramref name="match"/>. Returns whether that is news.</summary>
     public bool Acknowledge(LogIndex match, ulong now)
@@ -138,8 +135,7 @@ internal sealed class PeerProgress(Peer peer, LogIndex next, ulong now, RaftOpti
     {
         State = ProgressState.Snapshot;
         Snapshot = snapshot;
-        SnapshotOffset = 0;
-        IsReadingChunk = false;
+        Stream.Begin(snapshot.Length);
         MovedAt = now;
         Inflight.Clear();
     }

@@ -19,6 +19,12 @@ internal sealed class QueueLimits(SimSettings settings)
                 return $"Node {node} has {peer.Inflight.Count} unanswered messages to node {peer.Node}, at most "
                     + $"{settings.InflightMessagesMax} are allowed.";
             }
+
+            if (peer.Snapshot is not null && peer.Stream.Count > settings.SnapshotChunksInflightMax)
+            {
+                return $"Node {node} has {peer.Stream.Count} chunks of a snapshot under way to node {peer.Node}, at "
+                    + $"most {settings.SnapshotChunksInflightMax} are allowed.";
+            }
         }
 
         return null;

@@ -19,6 +19,9 @@ internal static class SettingsTable
         new("wal-segment-bytes", s => s.WalSegmentBytes, (s, v) => s with { WalSegmentBytes = v }),
         new("snapshot-log-bytes", s => s.SnapshotLogBytes, (s, v) => s with { SnapshotLogBytes = v }),
         new("snapshot-chunk-bytes", s => s.SnapshotChunkBytesMax, (s, v) => s with { SnapshotChunkBytesMax = (int)v }),
+        new(
+            "snapshot-chunks-inflight", s => s.SnapshotChunksInflightMax,
+            (s, v) => s with { SnapshotChunksInflightMax = (int)v }),
         new("trailing-entries", s => s.TrailingEntries, (s, v) => s with { TrailingEntries = (int)v }),
         new("session-idle-us", s => s.SessionIdle, (s, v) => s with { SessionIdle = v }),
         new("clients", s => s.Clients, (s, v) => s with { Clients = (int)v }),

@@ -27,6 +27,8 @@ public sealed record SimSettings
 
     public int SnapshotChunkBytesMax { get; init; } = 4 * 1024;
 
+    public int SnapshotChunksInflightMax { get; init; } = 8;
+
     public int TrailingEntries { get; init; } = 20;
 
     /// <summary>Client sessions unused for this long are forgotten, at least a second.</summary>

@@ -83,6 +83,7 @@ internal static class SwarmSettings
             SlowSyncPerMillion = chance.Pick([0, 1_000, 20_000]),
             CrashKeeps = chance.Pick([0, 1, 2, 3, 3, 3]),
             ClockDriftPerMillion = chance.Pick([0, 0, 100, 50_000, 300_000]),
+            SnapshotChunksInflightMax = chance.Pick([8, 8, 1, 2, 64]),
         };
     }
 
@@ -107,7 +108,7 @@ internal static class SwarmSettings
         };
         if (settings.DelayMean >= 2_000)
         {
-            // One chunk goes there and back at a time: tiny ones over a slow network would take longer than a phase.
+            // Tiny chunks over a slow network, perhaps one at a time, would take longer than a phase.
             const int ChunkBytes = 4 * 1024;
             settings = settings with { SnapshotChunkBytesMax = Math.Max(ChunkBytes, settings.SnapshotChunkBytesMax) };
         }

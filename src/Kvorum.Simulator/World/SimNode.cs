@@ -281,6 +281,7 @@ internal sealed class SimNode
             AppendEntriesMax = settings.AppendEntriesMax,
             InflightMessagesMax = settings.InflightMessagesMax,
             SnapshotChunkBytesMax = settings.SnapshotChunkBytesMax,
+            SnapshotChunksInflightMax = settings.SnapshotChunksInflightMax,
             SessionIdleMax = TimeSpan.FromMicroseconds(settings.SessionIdle),
             Observer = process,
         };

@@ -145,15 +145,7 @@ internal sealed class CrashStory(CrashDisk disk)
         }
 
         Promises.OnCommitTold((ulong)Log.Count);
-        var sender = new SnapshotStore(new CrashDisk(), "/sender", _group);
-        var machine = Replay(Log);
-        using (var capture = machine.Capture())
-        using (var writer = sender.Create(Last(), NewestMembership(Log)))
-        {
-            capture.WriteTo(writer.Write);
-            writer.Publish();
-        }
-
+        var sender = SnapshotOf(Log);
         var sent = sender.Newest;
         Assert.NotNull(sent);
         for (ulong offset = 0; offset < sent.Length;)
@@ -272,6 +264,17 @@ internal sealed class CrashStory(CrashDisk disk)
 
         machine.Publish();
         return machine;
+    }
+
+    /// <summary>A store with a snapshot of the state after these entries.</summary>
+    public static SnapshotStore SnapshotOf(List<LogEntry> log)
+    {
+        var store = new SnapshotStore(new CrashDisk(), "/sender", _group);
+        using var capture = Replay(log).Capture();
+        using var writer = store.Create(log[^1].Id, NewestMembership(log));
+        capture.WriteTo(writer.Write);
+        writer.Publish();
+        return store;
     }
 
     public static Membership NewestMembership(IEnumerable<LogEntry> log)

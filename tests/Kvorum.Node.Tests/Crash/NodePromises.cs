@@ -59,7 +59,7 @@ internal sealed class NodePromises : ReplicaObserver
                 OnLed(append.Commit);
                 break;
             case Heartbeat heartbeat:
-                OnLed(heartbeat.Commit);
+                OnLed(heartbeat.Commit.Index);
                 break;
             default:
                 break;

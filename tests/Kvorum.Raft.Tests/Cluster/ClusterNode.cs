@@ -346,6 +346,11 @@ internal sealed class ClusterNode
 
     private Input? WriteChunk(WriteChunk write)
     {
+        if (write.Snapshot == _diskSnapshot)
+        {
+            return new SnapshotInstalled(write.Snapshot); // Complete already: this chunk came behind the last one.
+        }
+
         if (_partial != write.Snapshot)
         {
             _partial = write.Snapshot;

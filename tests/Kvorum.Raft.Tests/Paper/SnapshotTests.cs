@@ -92,10 +92,52 @@ public sealed class SnapshotTests
     {
         var node = Follower(log: [1, 1]);
         Assert.Single(node.Step(new Receive(Messages.Install(2, 1, Five, 0, 50))).ChunkWrites);
-        Assert.Empty(node.Step(new Receive(Messages.Install(2, 1, Five, 50, 50))).ChunkWrites);
-        node.Step(new ChunkWritten(new NodeId(2), Five, 50));
         Assert.Single(node.Step(new Receive(Messages.Install(2, 1, Five, 50, 50))).ChunkWrites);
+        node.Step(new ChunkWritten(new NodeId(2), Five, 50));
         Assert.Empty(node.Step(new Receive(Messages.Heartbeat(2, 1, commit: 2))).Apply);
+        Assert.Equal(2, node.Step(new ChunkWritten(new NodeId(2), Five, 0)).Apply.Count);
+    }
+
+    [Fact]
+    public void Chunks_that_come_behind_the_last_one_do_not_install_it_again()
+    {
+        var node = Follower();
+        node.Step(new Receive(Messages.Install(2, 1, Five, 50, 50)));
+        node.Step(new Receive(Messages.Install(2, 1, Five, 50, 50)));
+        node.Step(new SnapshotInstalled(Five));
+        var effects = node.Step(new Receive(Messages.Append(2, 1, Id(1, 5), 6, Entries(5, 1))));
+        Assert.Single(effects.Apply);
+        effects = node.Step(new SnapshotInstalled(Five));
+        Assert.Null(effects.LogStart);
+        Assert.Equal((Id(1, 6), 6UL), (node.LastEntry, node.CommitIndex.Value));
+    }
+
+    [Fact]
+    public void Host_is_given_a_window_of_chunks_and_no_more()
+    {
+        var node = Follower(options: Options() with { SnapshotChunksInflightMax = 3 });
+        for (ulong i = 0; i < 3; i++)
+        {
+            Assert.Single(node.Step(new Receive(Messages.Install(2, 1, Five, 10 * i, 10))).ChunkWrites);
+        }
+
+        Assert.Empty(node.Step(new Receive(Messages.Install(2, 1, Five, 30, 10))).ChunkWrites);
+        node.Step(new ChunkWritten(new NodeId(2), Five, 10));
+        Assert.Single(node.Step(new Receive(Messages.Install(2, 1, Five, 30, 10))).ChunkWrites);
+    }
+
+    [Fact]
+    public void New_leader_goes_on_when_the_host_has_stored_what_the_old_one_sent()
+    {
+        var node = Follower();
+        node.Step(new Receive(Messages.Install(2, 1, Five, 0, 20)));
+        node.Step(new Receive(Messages.Install(2, 1, Five, 20, 20)));
+        Assert.Empty(node.Step(new Receive(Messages.Install(3, 2, Five, 0, 0))).ChunkWrites);
+        Assert.Empty(node.Step(new ChunkWritten(new NodeId(2), Five, 20)).Send);
+        Assert.Empty(node.Step(new ChunkWritten(new NodeId(2), Five, 40)).Send);
+        Assert.Single(node.Step(new Receive(Messages.Install(3, 2, Five, 0, 0))).ChunkWrites);
+        var effects = node.Step(new ChunkWritten(new NodeId(3), Five, 40));
+        Assert.True(Sent<InstallSnapshotReply>(effects.Send, 3) is { NextOffset: 40, Installed: false });
     }
 
     [Fact]
@@ -161,9 +203,10 @@ public sealed class SnapshotTests
     }
 
     /// <summary>A leader whose log starts at 4; peer 3 has not answered yet, peer 2 has everything.</summary>
-    private static RaftNode LeaderWithSnapshot(out SnapshotDescriptor snapshot)
+    internal static RaftNode LeaderWithSnapshot(
+        out SnapshotDescriptor snapshot, RaftOptions? options = null, ulong length = 100)
     {
-        var node = Leader(options: Options() with { TrailingEntries = 0 });
+        var node = Leader(options: (options ?? Options()) with { TrailingEntries = 0 });
         node.Step(Propose("b", "c", "d"));
         node.Step(new Persisted(new WriteId(3)));
         node.Step(new Receive(Messages.Accept(2, 1, 4)));
@@ -174,7 +217,7 @@ public sealed class SnapshotTests
             node.Step(new Receive(Messages.HeartbeatReply(2, 1)));
         }
 
-        snapshot = Snapshot(term: 1, index: 4);
+        snapshot = Snapshot(term: 1, index: 4, length: length);
         node.Step(new SnapshotTaken(snapshot));
         Assert.Equal(Id(1, 4), node.LogStart);
         return node;
