@@ -12,22 +12,30 @@ internal sealed class FlightRecorder
     /// <summary>Inputs remembered.</summary>
     public const int InputsMax = 4096;
 
-    private readonly (long Tick, Input? Input)[] _ring = new (long, Input?)[InputsMax];
+    private const int FirstInputs = 64;
+
+    // Grows up to its largest size before anything is written over.
+    private (long Tick, Input? Input)[] _ring = new (long, Input?)[FirstInputs];
     private long _count;
 
     public void Record(long tick, Input input)
     {
         // Payloads are not kept alive: a proposal or message with entries is noted by its shape.
-        _ring[_count++ % InputsMax] = (tick, Shape(input));
+        if (_count == _ring.Length && _ring.Length < InputsMax)
+        {
+            Array.Resize(ref _ring, _ring.Length * 2);
+        }
+
+        _ring[_count++ % _ring.Length] = (tick, Shape(input));
     }
 
     /// <summary>One line per input, oldest first.</summary>
     public string Dump()
     {
         var text = new StringBuilder();
-        for (var i = Math.Max(0, _count - InputsMax); i < _count; i++)
+        for (var i = Math.Max(0, _count - _ring.Length); i < _count; i++)
         {
-            var (tick, input) = _ring[i % InputsMax];
+            var (tick, input) = _ring[i % _ring.Length];
             text.Append(tick).Append(' ').Append(input).Append('\n');
         }
 

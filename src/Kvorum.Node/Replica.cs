@@ -10,6 +10,9 @@ namespace Kvorum.Node;
 /// </summary>
 internal sealed class Replica
 {
+    /// <summary>A status is at most this old, in ticks: not all it tells of comes from the replica.</summary>
+    private const int StatusTicksMax = 10;
+
     private readonly RaftNode _raft;
     private readonly ReplicaInbox _inbox;
     private readonly Outbox _outbox;
@@ -37,6 +40,8 @@ internal sealed class Replica
     private List<Input> _inputs = [];
     private List<PendingRead> _newReads = [];
     private IReadOnlyList<MemberRecord>? _reachable;
+    private bool _hasNews;
+    private long _statusAt;
     private long _now;
 
     public Replica(ReplicaParts parts)
@@ -105,7 +110,22 @@ internal sealed class Replica
         _admin.Check(_raft);
         FollowMembers();
         _inbox.HoldReads(_reads.Count);
-        return ticks > 0 || role != _raft.Role || leader != _raft.Leader;
+        return IsStatusDue(ticks, role != _raft.Role || leader != _raft.Leader);
+    }
+
+    /// <summary>
+    /// At once when who leads has changed, else at most once a tick: when something happened, or now and then.
+    /// </summary>
+    private bool IsStatusDue(long ticks, bool hasOtherLeader)
+    {
+        var isDue = hasOtherLeader || (ticks > 0 && (_hasNews || _now - _statusAt >= StatusTicksMax));
+        if (isDue)
+        {
+            _hasNews = false;
+            _statusAt = _now;
+        }
+
+        return isDue;
     }
 
     /// <summary>Lets the transport and the ledger know whom to talk to, when that changed.</summary>
@@ -202,6 +222,7 @@ internal sealed class Replica
     /// <summary>One step and its effects. Returns the answer to a proposal, if the input was one.</summary>
     private ProposeOutcome? Step(Input input)
     {
+        _hasNews |= input is not Tick;
         _recorder.Record(_now, input);
         var effects = _raft.Step(input);
         _observer?.Stepped(_raft, input, effects);

@@ -21,7 +21,7 @@ internal sealed class ReplicaInbox(int callersMax, long bytesMax)
     private List<PendingRead> _reads = [];
     private List<PendingAdmin> _admins = [];
     private ProposalBatch _proposals = new();
-    private byte[] _chunk = new byte[ChunkBytes];
+    private byte[] _chunk = [];
     private int _chunkUsed;
     private int _messages;
     private int _callersHeld;
@@ -194,9 +194,17 @@ internal sealed class ReplicaInbox(int callersMax, long bytesMax)
         }
     }
 
-    /// <summary>How many drained reads still wait, for a leader, a quorum or the state machine.</summary>
+    /// <summary>
+    /// How many drained reads still wait, for a leader, a quorum or the state machine. Replica's thread, which alone
+    /// changes that number.
+    /// </summary>
     public void HoldReads(int reads)
     {
+        if (_readsHeld == reads)
+        {
+            return;
+        }
+
         lock (_lock)
         {
             _readsHeld = reads;
@@ -227,7 +235,7 @@ internal sealed class ReplicaInbox(int callersMax, long bytesMax)
             return new byte[size];
         }
 
-        if (_chunkUsed + size > ChunkBytes)
+        if (_chunkUsed + size > _chunk.Length)
         {
             // The full chunk lives on in the slices that were handed out.
             _chunk = new byte[ChunkBytes];

@@ -13,6 +13,8 @@ internal sealed class StatusBoard
     private readonly NodeRecovery _recovery;
     private readonly HashSet<ulong> _connected = [];
     private readonly List<(Func<NodeStatus, bool> Condition, TaskCompletionSource Done)> _waiters = [];
+    private Membership? _membership;
+    private MemberStatus[]? _members; // Of that membership; the same array as long as nothing in it changes.
     private NodeStatus _current;
     private long _lastQuorumTick;
 
@@ -115,20 +117,34 @@ internal sealed class StatusBoard
     {
         var membership = raft.Membership;
         var peers = raft.Peers;
-        var members = new MemberStatus[membership.Members.Count];
+        if (!ReferenceEquals(_membership, membership))
+        {
+            _membership = membership;
+            _members = null;
+        }
+
+        var isNew = _members is null;
+        var members = _members ?? new MemberStatus[membership.Members.Count];
         for (var i = 0; i < members.Length; i++)
         {
             var record = membership.Members[i];
-            members[i] = record.Node == raft.Node ? Myself(raft, record) : Peer(raft, record, peers);
-            members[i] = members[i] with
+            var member = (record.Node == raft.Node ? Myself(raft, record) : Peer(raft, record, peers)) with
             {
-                Address = record.Name.Length + record.PeerUrl.Length > 0 ? MemberAddress.Of(record) : null,
+                Address = _members is { } known ? known[i].Address
+                    : record.Name.Length + record.PeerUrl.Length > 0 ? MemberAddress.Of(record) : null,
                 IsJoining = record.JoinsByItself && membership.IsLearner(record.Node),
                 IsLeaving = membership.IsVoter(record.Node) && !membership.Voters.Contains(record.Node),
             };
+            if (!isNew && members[i] != member)
+            {
+                members = [.. members]; // Others read the one that was published.
+                isNew = true;
+            }
+
+            members[i] = member;
         }
 
-        return members;
+        return _members = members;
     }
 
     private static MemberStatus Myself(RaftNode raft, MemberRecord record)

@@ -16,7 +16,7 @@ internal sealed class WalBatch
     /// <summary>A buffer that grew beyond this for one large batch is given back afterwards.</summary>
     private const int KeptBytesMax = 16 * 1024 * 1024;
 
-    private const int FirstBytes = 256 * 1024;
+    private const int FirstBytes = 16 * 1024;
 
     private readonly WalOptions _options;
     private readonly List<WalPart> _parts = [];

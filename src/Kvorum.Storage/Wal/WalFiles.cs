@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Kvorum.Storage;
 
 /// <summary>Makes segment files: zero-filled, synced, under their name only when complete.</summary>
@@ -9,6 +11,8 @@ internal sealed class WalFiles(IDisk disk, string directory, long segmentBytes)
 {
     /// <summary>Zeros are written in pieces of this size, so that no large buffer is held.</summary>
     private const int ZeroBytesPerWrite = 1024 * 1024;
+
+    private static readonly byte[] Zeros = new byte[ZeroBytesPerWrite]; // Nobody writes into it.
 
     /// <summary>
     /// And synced in pieces of this size, so that the log's own syncs never wait for a whole segment.
@@ -209,11 +213,11 @@ internal sealed class WalFiles(IDisk disk, string directory, long segmentBytes)
         {
             using var file = disk.Open(path, create: true);
             file.SetLength(0);
-            var zeros = new byte[Math.Min(size, ZeroBytesPerWrite)];
+            var zeros = Zeros.AsSpan(0, (int)Math.Min(size, ZeroBytesPerWrite));
             for (long offset = 0, unsynced = 0; offset < size;)
             {
                 var count = (int)Math.Min(zeros.Length, size - offset);
-                file.Write(zeros.AsSpan(0, count), offset);
+                file.Write(zeros[..count], offset);
                 offset += count;
                 unsynced += count;
                 if (unsynced >= ZeroBytesPerSync)
@@ -253,18 +257,26 @@ internal sealed class WalFiles(IDisk disk, string directory, long segmentBytes)
             return false;
         }
 
-        var buffer = new byte[Math.Min(segmentBytes, ZeroBytesPerWrite)];
-        for (long offset = 0; offset < segmentBytes;)
+        var size = (int)Math.Min(segmentBytes, ZeroBytesPerWrite);
+        var buffer = ArrayPool<byte>.Shared.Rent(size);
+        try
         {
-            var count = file.Read(buffer, offset);
-            if (count == 0 || buffer.AsSpan(0, count).ContainsAnyExcept((byte)0))
+            for (long offset = 0; offset < segmentBytes;)
             {
-                return false;
+                var count = file.Read(buffer.AsSpan(0, size), offset);
+                if (count == 0 || buffer.AsSpan(0, count).ContainsAnyExcept((byte)0))
+                {
+                    return false;
+                }
+
+                offset += count;
             }
 
-            offset += count;
+            return true;
         }
-
-        return true;
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 }
