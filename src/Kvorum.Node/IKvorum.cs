@@ -134,6 +134,12 @@ public sealed record NodeStatus
     public required bool MayVote { get; init; }
 
     /// <summary>
+    /// Why this node has no vote, null while it has one: what it lost, who knows it with another directory, or whom a
+    /// new directory must meet first. May name files: for the node's owner, not for anybody who asks.
+    /// </summary>
+    public string? NoVoteReason { get; init; }
+
+    /// <summary>
     /// This node was removed from the cluster: it takes no more part, and its name must not be used again.
     /// </summary>
     public bool IsRemoved { get; init; }

@@ -79,7 +79,11 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         _compactor = new LogCompactor(
             options.SnapshotLogBytes, (long)(recovery.State.Snapshot?.Length ?? 0), recovery.State.Entries.Sum(Size),
             time);
-        _ledger = new PeerLedger(recovery.Directory, newIncarnation, logger, Post);
+        _ledger = new PeerLedger(recovery.Directory, newIncarnation, logger, Post)
+        {
+            Reason = ReasonOf(recovery),
+            Awaited = recovery.Awaited,
+        };
         _admin = new AdminDesk(executor, seed >> 1);
         _board = new StatusBoard(options, _ledger, recovery);
 
@@ -289,6 +293,11 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         Log.Starts(
             _logger, _options.Name, _options.Node.ToString("x", null), _options.ClusterId.ToString("x", null),
             state.HardState.Term.Value, state.LogStart.ToString(), _raft.LastEntry.ToString(), state.Applied.Value);
+        if (_ledger.Reason is { } reason)
+        {
+            Log.WaitsForVoters(_logger, reason);
+        }
+
         _options.Observer?.Started(_raft, _recovery.Machine, state);
         PrepareSegment();
         _replica.FollowMembers();
@@ -299,6 +308,11 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
     }
 
     private static long Size(LogEntry entry) => EntryCodec.Size(entry);
+
+    private static string? ReasonOf(NodeRecovery recovery) => recovery.Damage
+        ?? (recovery.Directory.Identity.MayVote
+            ? null
+            : recovery.Directory.ReadExplanation() ?? "this directory lost something in an earlier process.");
 
     private static RaftOptions RaftOptionsOf(NodeOptions options, ulong seed, ulong incarnation) => new()
     {

@@ -79,6 +79,9 @@ internal static partial class Log
         + "the log.")]
     public static partial void PeerTailLost(ILogger logger, string peer);
 
+    [LoggerMessage(1023, LogLevel.Information, "No vote yet: {Reason}")]
+    public static partial void WaitsForVoters(ILogger logger, string reason);
+
     [LoggerMessage(1030, LogLevel.Error,
         "The log is damaged: {Problem} Lost: {Lost}. The node gave up its vote and goes on as a replaced directory "
         + "(incarnation {Incarnation}): it is sent what it lost, and does not count as a voter until the leader has "

@@ -43,8 +43,9 @@ internal sealed class LogRepair(
         var kept = Keep(salvaged);
         var lost = RangeOf(kept, salvaged.LastSeen);
         RefuseWhenAlone(kept, problem, lost);
-        directory.BeginRepair(newIncarnation);
         Reason = $"{problem} Lost: {lost}.";
+        directory.Explain(Reason);
+        directory.BeginRepair(newIncarnation);
         Log.LogDamaged(
             logger, problem, lost, directory.DamagedWalPath, directory.Identity.Incarnation.ToString("x", null));
         wal = Wal.Rebuild(disk, directory.WalPath, directory.DamagedWalPath, walOptions, NodeRecovery.Group, kept);

@@ -38,6 +38,11 @@ internal sealed class NodeRecovery : IDisposable
     /// <summary>What was found damaged, so that this node starts without a vote; null when all was whole.</summary>
     public string? Damage { get; private init; }
 
+    /// <summary>
+    /// Whom this node must have met before it votes: the initial voters while its log is empty, else nobody.
+    /// </summary>
+    public required IReadOnlyList<ulong> Awaited { get; init; }
+
     public static NodeRecovery Open(NodeOptions options, IDisk disk, ulong newIncarnation, ILogger logger)
     {
         var node = new NodeId(options.Node);
@@ -55,7 +60,11 @@ internal sealed class NodeRecovery : IDisposable
             wal = repair.Open(out var log);
             var machine = new KvMachine(options.OpenEngine(), new KvOptions());
             var state = Recover(options, directory.Identity, wal, log, snapshots, machine);
-            return new NodeRecovery(disk, directory, wal, snapshots, machine, state) { Damage = repair.Reason };
+            return new NodeRecovery(disk, directory, wal, snapshots, machine, state)
+            {
+                Damage = repair.Reason,
+                Awaited = AwaitedBy(options, log, snapshots),
+            };
         }
         catch
         {
@@ -106,11 +115,16 @@ internal sealed class NodeRecovery : IDisposable
 
         return new RecoveredState(
             log.HardState, logStart, snapshot, machine.Applied, snapshot?.Membership ?? InitialOf(options), entries,
-            identity.MayVote, NonVoters: [])
+            identity.MayVote && !PeerLedger.Unmet(identity, AwaitedBy(options, log, snapshots)).Any(), NonVoters: [])
         {
             Standings = [.. identity.Peers.Where(peer => peer.Incarnation != 0).Select(PeerLedger.StandingOf)],
         };
     }
+
+    private static IReadOnlyList<ulong> AwaitedBy(NodeOptions options, RecoveredLog log, SnapshotStore snapshots) =>
+        log.Entries.Count == 0 && log.LogStart == EntryId.Start && snapshots.Newest is null && !options.IsJoining
+            ? [.. options.Initial.Select(member => member.Node).Where(node => node != options.Node)]
+            : [];
 
     /// <summary>Who is a member before the log says anything.</summary>
     private static Membership InitialOf(NodeOptions options) => options.IsJoining

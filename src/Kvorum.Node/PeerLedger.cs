@@ -21,6 +21,27 @@ internal sealed class PeerLedger(
     private ulong[] _reachable = [];
     private ulong _nextIncarnation = newIncarnation;
     private volatile bool _hasLeader;
+    private volatile string? _reason;
+    private ulong[] _awaited = [];
+
+    /// <summary>Why this directory has no vote; null when nothing speaks against it. Any thread.</summary>
+    public string? Reason
+    {
+        get => _reason;
+        init => _reason = value;
+    }
+
+    /// <summary>
+    /// The other voters of the initial cluster, when this directory's log is empty: it votes once it has met them all.
+    /// </summary>
+    public IReadOnlyList<ulong> Awaited
+    {
+        init
+        {
+            _awaited = [.. Unmet(directory.Identity, value)];
+            _reason ??= WaitingFor(_awaited);
+        }
+    }
 
     /// <summary>This node hears a leader: so it knows every member, and a stranger is none.</summary>
     public bool HasLeader
@@ -36,6 +57,10 @@ internal sealed class PeerLedger(
 
     /// <summary>What a peer's entry says when it comes back with the directory we know.</summary>
     public static Standing StandingOf(PeerIdentity known) => StandingOf(known, known.Incarnation);
+
+    /// <summary>Which of them this directory never met.</summary>
+    public static IEnumerable<ulong> Unmet(NodeIdentity identity, IEnumerable<ulong> voters) =>
+        voters.Where(voter => voter != identity.Node.Value && Known(identity, voter) is not { Incarnation: not 0 });
 
     public PeerHello HelloTo(ulong peer)
     {
@@ -57,6 +82,7 @@ internal sealed class PeerLedger(
 
             Remember(hello);
             LearnAboutMyself(hello);
+            StopWaiting();
             return null;
         }
     }
@@ -98,6 +124,9 @@ internal sealed class PeerLedger(
                 _nextIncarnation++; // The directory is as old as this process.
             }
 
+            Explain(
+                "the log ended before what it had acknowledged: its disk lost entries, or an older copy of the "
+                + "directory was put back.");
             directory.GiveUpVote(_nextIncarnation++);
             post(new Standing(directory.Identity.Node, MayVote: false, directory.Identity.Incarnation));
         }
@@ -214,12 +243,44 @@ internal sealed class PeerLedger(
         }
 
         // Where the membership names this directory's incarnation, the core goes by that: the peer lags behind.
+        Explain($"node {hello.Node:x} knows this node with another directory: what that one promised is lost.");
         directory.Save(identity with { MayVote = false });
         Log.SelfReplaced(
             logger, identity.Incarnation.ToString("x", null), hello.RememberedIncarnation.ToString("x", null),
             hello.Node.ToString("x", null));
         post(new Standing(identity.Node, MayVote: false, identity.Incarnation));
     }
+
+    /// <summary>
+    /// A new directory of an initial voter may be a wiped one, and so may be all it meets, while those that know better
+    /// are away. When it has met every initial voter and none knew it with another directory, the cluster is new.
+    /// </summary>
+    private void StopWaiting()
+    {
+        var identity = directory.Identity;
+        if (_awaited.Length == 0 || !identity.MayVote)
+        {
+            return;
+        }
+
+        _awaited = [.. Unmet(identity, _awaited)];
+        _reason = WaitingFor(_awaited);
+        if (_awaited.Length == 0)
+        {
+            post(new Standing(identity.Node, MayVote: true, identity.Incarnation));
+        }
+    }
+
+    private void Explain(string reason)
+    {
+        _reason = reason;
+        directory.Explain(reason);
+    }
+
+    private static string? WaitingFor(ulong[] nodes) => nodes.Length == 0
+        ? null
+        : "its directory is new, and so might be the others': it votes once it has met every voter of the initial "
+            + $"cluster. Not met yet: {string.Join(", ", nodes.Select(node => node.ToString("x", null)))}.";
 
     private void Save(NodeIdentity identity, PeerIdentity peer)
     {

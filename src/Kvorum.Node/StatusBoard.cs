@@ -64,6 +64,7 @@ internal sealed class StatusBoard
             StateHashIndex = state.Index.Value,
             HasQuorum = raft.Leader is not null,
             MayVote = raft.MayVote,
+            NoVoteReason = ReasonOf(raft.MayVote),
             IsRemoved = raft.IsRemoved,
             IsJoint = raft.Membership.IsJoint,
             Incarnation = _ledger.Identity.Incarnation,
@@ -177,6 +178,9 @@ internal sealed class StatusBoard
             progress.Match.Value, progress.Next.Value, progress.State ?? "");
     }
 
+    private string? ReasonOf(bool mayVote) =>
+        mayVote ? null : _ledger.Reason ?? "the membership names another directory of this node.";
+
     private NodeStatus Empty() => new()
     {
         ClusterId = _options.ClusterId,
@@ -201,6 +205,7 @@ internal sealed class StatusBoard
         StateHashIndex = 0,
         HasQuorum = false,
         MayVote = _ledger.Identity.MayVote,
+        NoVoteReason = ReasonOf(_ledger.Identity.MayVote && _ledger.Reason is null),
         Damage = _recovery.Damage,
         StopReason = null,
         Members = [],

@@ -30,7 +30,9 @@ public sealed class DataDirectory : IDisposable
     private const string LockName = "lock";
     private const string IdentityName = "identity";
     private const string TemporaryIdentityName = "identity.tmp";
+    private const string LossName = "loss.txt";
     private const int OwnerNoteBytesMax = 256;
+    private const int LossBytesMax = 4096;
 
     private readonly IDisk _disk;
     private readonly IDisposable _lock;
@@ -150,6 +152,36 @@ public sealed class DataDirectory : IDisposable
 
     /// <summary>Remembers durably that the log cannot be read: the next start repairs it. From any thread.</summary>
     public void RememberDamage() => Mark(_marks with { IsDamaged = true, HasLog = true });
+
+    /// <summary>
+    /// Writes down, for a person, why this directory is about to lose its vote; before it does, so that the words are
+    /// there when it has. Nothing is decided by them.
+    /// </summary>
+    public void Explain(string reason)
+    {
+        lock (_saving)
+        {
+            using var file = _disk.Open(Combine(LossName), create: true);
+            var bytes = Encoding.UTF8.GetBytes(reason);
+            file.SetLength(0);
+            file.Write(bytes.AsSpan(0, Math.Min(bytes.Length, LossBytesMax)), 0);
+            file.Sync();
+        }
+    }
+
+    /// <summary>What was last written down with <see cref="Explain"/>; null when nothing readable is there.</summary>
+    public string? ReadExplanation()
+    {
+        if (!_disk.Exists(Combine(LossName)))
+        {
+            return null;
+        }
+
+        using var file = _disk.Open(Combine(LossName), create: false);
+        var bytes = new byte[Math.Min(file.Length, LossBytesMax)];
+        var text = Encoding.UTF8.GetString(bytes, 0, file.Read(bytes, 0)).Trim('\0', ' ');
+        return text.Length == 0 ? null : text;
+    }
 
     /// <summary>The log is whole again, durably.</summary>
     public void ForgetDamage() => Mark(_marks with { IsDamaged = false });

@@ -145,9 +145,8 @@ public sealed class UnwellDiskTests
 
         static async Task<TestCluster> MakeAsync()
         {
-            var cluster = new TestCluster(3, options => options with { TrailingEntries = 5 });
-            cluster.Start(1);
-            cluster.Start(2);
+            var cluster = await TestCluster.StartAsync(3, options => options with { TrailingEntries = 5 });
+            await cluster.StopAsync(3);
             var leader = await cluster.LeaderAsync();
             var cancel = TestContext.Current.CancellationToken;
             for (var i = 0; i < 100; i++)

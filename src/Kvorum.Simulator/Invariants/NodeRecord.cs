@@ -9,6 +9,7 @@ internal sealed class NodeRecord
     private readonly Queue<DurableStep> _unsynced = new();
     private readonly List<(LogIndex Index, Membership Membership)> _memberships = [];
     private LogIndex _older;
+    private LogImage? _before;
 
     /// <summary>The log as the replica's steps made it.</summary>
     public LogImage Log { get; } = new();
@@ -62,9 +63,23 @@ internal sealed class NodeRecord
     public (LogIndex Index, Membership Membership)? MembershipBefore =>
         _memberships.Count > 1 ? _memberships[^2] : null;
 
+    /// <summary>
+    /// Whether it has the entry on its disk; what a loss beyond tolerance took counts as had: an answer that left
+    /// before may still be counted.
+    /// </summary>
+    public bool HasSynced(LogIndex index, ulong chain) =>
+        Durable.Has(index, chain) || _before?.Has(index, chain) == true;
+
     public void Damage(Fault fault)
     {
-        IsDamagedOnce = !IsDamaged && fault is { Kind: FaultKind.BitRot, Amount: 1 } or { Kind: FaultKind.StaleWrite };
+        if (LossPlan.IsLoss(fault.Kind))
+        {
+            _before = new LogImage();
+            _before.CopyFrom(Durable);
+        }
+
+        IsDamagedOnce = !IsDamaged && fault is { Kind: FaultKind.BitRot or FaultKind.RottenCopies, Amount: 1 }
+            or { Kind: FaultKind.StaleWrite };
         IsDamaged = true;
     }
 

@@ -102,7 +102,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
 
     public override void Struck(Fault fault)
     {
-        if (fault.Kind is >= FaultKind.BitRot and <= FaultKind.StaleWrite)
+        if (fault.Kind is >= FaultKind.BitRot and <= FaultKind.RottenCopies)
         {
             foreach (var node in fault.Nodes)
             {
@@ -361,7 +361,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
         var commit = view.Commit;
         var chain = log.ChainAt(commit);
         Check("R6", SyncedOnQuorum.Check(
-            node, commit, record.Membership, voter => RecordOf((int)voter.Value).Durable.Has(commit, chain)));
+            node, commit, record.Membership, voter => RecordOf((int)voter.Value).HasSynced(commit, chain)));
 
         // Who leads a later term already must have it as well.
         for (var other = 1; other <= _nodes.Count; other++)

@@ -36,6 +36,10 @@ public enum FaultKind : byte
     TornTail = 49,
     StaleWrite = 50,
 
+    // Beyond tolerance (D13 on a majority, D16): in runs that say so only. Nodes is whose copies are destroyed.
+    WipedMajority = 51,
+    RottenCopies = 52,
+
     // Clocks (C1 to C3).
     ClockDrift = 60,
     ClockJump = 61,

@@ -21,6 +21,11 @@ internal static class FaultPlan
             }
         }
 
+        if (settings.IsBeyondTolerance)
+        {
+            faults.Add(LossPlan.Draw(seed, settings));
+        }
+
         faults.Sort(static (left, right) => (left.At, left.Number).CompareTo((right.At, right.Number)));
         return faults;
     }

@@ -43,6 +43,8 @@ internal static class SettingsTable
         new("apply-delay-mean-us", s => s.ApplyDelayMean, (s, v) => s with { ApplyDelayMean = (int)v }),
         new("crash-keeps", s => s.CrashKeeps, (s, v) => s with { CrashKeeps = (int)v }),
         new("clock-drift-ppm", s => s.ClockDriftPerMillion, (s, v) => s with { ClockDriftPerMillion = (int)v }),
+        new(
+            "beyond-tolerance", s => s.IsBeyondTolerance ? 1 : 0, (s, v) => s with { IsBeyondTolerance = v != 0 }),
         new(MutantName, s => s.Mutant, (s, v) => s with { Mutant = (int)v }),
     ];
 

@@ -84,6 +84,11 @@ public sealed record SimSettings
     // The planned faults: at most so many per simulated minute, 0 for off. See FaultKind.
     public IReadOnlyList<FaultRate> Faults { get; init; } = [];
 
+    /// <summary>
+    /// The plan destroys more copies than the cluster can survive, once; what is expected is a safe halt.
+    /// </summary>
+    public bool IsBeyondTolerance { get; init; }
+
     /// <summary>When not 0, this mutant was active (builds with -p:Mutants=true only).</summary>
     public int Mutant { get; init; }
 }

@@ -47,7 +47,7 @@ internal static class SwarmSettings
         var chance = new ChanceSource(new KeyedChance(seed), ChanceStream.Settings, 0);
         var isCalm = chance.Below(20) == 0;
         var settings = Network(chance, Cluster(chance), isCalm);
-        settings = WithPatience(settings);
+        settings = WithPatience(settings) with { IsBeyondTolerance = LossPlan.IsBeyondTolerance(seed) };
         return isCalm ? settings : settings with
         {
             Faults = Faults(chance),

@@ -14,6 +14,8 @@ internal sealed class FaultDriver
     private readonly ProcessFaults _processFaults;
     private readonly DiskFaults _diskFaults;
     private readonly MemberFaults _memberFaults;
+    private readonly LossFaults _losses;
+    private readonly bool _isBeyondTolerance;
 
     public FaultDriver(
         SimWorld world, SimSettings settings, SimNetwork network, SimNode[] nodes,
@@ -28,10 +30,15 @@ internal sealed class FaultDriver
         _processFaults = new ProcessFaults(world, settings, nodes, this);
         _diskFaults = new DiskFaults(world, nodes, this);
         _memberFaults = new MemberFaults(world, network, nodes, this);
+        _losses = new LossFaults(world, nodes);
+        _isBeyondTolerance = settings.IsBeyondTolerance;
     }
 
     /// <summary>No fault strikes any more.</summary>
     public bool IsOver { get; private set; }
+
+    /// <summary>More was destroyed than the cluster can stand: it may stop, if it says why.</summary>
+    public bool HasLost => _losses.HasStruck;
 
     public void Plan(IReadOnlyList<Fault> faults)
     {
@@ -179,7 +186,7 @@ internal sealed class FaultDriver
 
     private void Strike(Fault fault)
     {
-        if (IsOver || !HasNodes(fault))
+        if (IsOver || !HasNodes(fault) || !IsOfThisRun(fault.Kind))
         {
             return;
         }
@@ -203,11 +210,15 @@ internal sealed class FaultDriver
         {
             case < FaultKind.Crash: _networkFaults.Strike(fault, this); break;
             case < FaultKind.SlowDisk: _processFaults.Strike(fault); break;
+            case FaultKind.WipedMajority or FaultKind.RottenCopies: _losses.Strike(fault); break;
             case < FaultKind.ClockDrift: _diskFaults.Strike(fault); break;
             case < FaultKind.AddMember: _processFaults.StrikeOther(fault); break;
             default: _memberFaults.Strike(fault); break;
         }
     }
+
+    private bool IsOfThisRun(FaultKind kind) =>
+        _isBeyondTolerance ? !LossPlan.Spares(kind) : !LossPlan.IsLoss(kind);
 
     /// <summary>A plan may have been shrunk to fewer nodes.</summary>
     private bool HasNodes(Fault fault)

@@ -18,6 +18,7 @@ internal sealed class SimRun
     private readonly Marks _marks;
     private readonly EffectLedger _ledger;
     private Violation? _violation;
+    private bool _isSafeHalt;
 
     public SimRun(SimPlan plan, IReadOnlyList<WorldObserver> observers, Action<string>? trace)
     {
@@ -76,11 +77,61 @@ internal sealed class SimRun
 
         _faults.Plan(_plan.Faults);
         RunUntil(_settings.SafetyPhase, () => false);
-        Liveness();
-        Convergence();
-        FullRestart();
-        Begin(SimPhase.Ended);
+        if (_faults.HasLost)
+        {
+            AfterLoss();
+        }
+        else
+        {
+            Liveness();
+        }
+
+        if (!_isSafeHalt)
+        {
+            Convergence();
+            FullRestart();
+            Begin(SimPhase.Ended);
+        }
+
         return Result();
+    }
+
+    /// <summary>
+    /// More was lost than the cluster can stand. Whatever else was broken is healed; then it goes on with a majority
+    /// that remembers, and nothing is lifted, or it stops and says why, also when every node was started again.
+    /// </summary>
+    private void AfterLoss()
+    {
+        _faults.HealAll();
+        RunUntil(_world.Now + SettleTime, () => false);
+        if (SafeHalt.GoesOn(_nodes))
+        {
+            return;
+        }
+
+        CheckHalt("after the loss");
+        foreach (var node in _nodes)
+        {
+            node.Crash((CrashKeeps)_settings.CrashKeeps);
+        }
+
+        foreach (var node in _nodes)
+        {
+            node.Start();
+        }
+
+        RunUntil(_world.Now + SettleTime, () => false);
+        CheckHalt("after the loss and a restart of all nodes");
+        _isSafeHalt = true;
+        _world.Say($"safe halt: {SafeHalt.Tell(_nodes)}");
+    }
+
+    private void CheckHalt(string when)
+    {
+        if (_violation is null && SafeHalt.Check(_nodes) is { } wrong)
+        {
+            Violate("H1", $"{wrong} This is {when}.");
+        }
     }
 
     private void Begin(SimPhase phase)
@@ -335,7 +386,7 @@ internal sealed class SimRun
             Events = _world.Events,
             Injected = _world.Injected.ToDictionary(),
             Marks = _marks.ToDictionary(),
-            IsSafeHalt = false,
+            IsSafeHalt = _isSafeHalt && _violation is null,
         };
     }
 }

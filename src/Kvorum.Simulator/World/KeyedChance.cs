@@ -13,6 +13,7 @@ public enum ChanceStream : byte
     Node = 8,
     Phase = 9,
     Site = 10,
+    Loss = 11,
 }
 
 /// <summary>

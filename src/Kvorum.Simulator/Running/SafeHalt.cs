@@ -1,0 +1,66 @@
+using Kvorum.Raft;
+
+namespace Kvorum.Simulator;
+
+/// <summary>
+/// After a loss beyond tolerance: do the nodes go on with a majority that remembers, or do they stop and say why? There
+/// is nothing in between.
+/// </summary>
+internal static class SafeHalt
+{
+    /// <summary>What a node does after the loss.</summary>
+    private enum Stand
+    {
+        /// <summary>It runs and has its vote: it believes that it forgot nothing.</summary>
+        Remembers = 0,
+
+        /// <summary>It runs without a vote, and says what it lost or whom it waits for.</summary>
+        Waits = 1,
+
+        /// <summary>It does not start, and says which file is wrong.</summary>
+        Refuses = 2,
+
+        /// <summary>Neither: nobody could know what is the matter.</summary>
+        Silent = 3,
+    }
+
+    /// <summary>A majority still has its votes: then it must answer, and no rule is lifted.</summary>
+    public static bool GoesOn(IReadOnlyList<SimNode> nodes) =>
+        nodes.Count(node => node.Place <= node.Voters.Count && StandOf(node) is Stand.Remembers)
+            > nodes[0].Voters.Count / 2;
+
+    /// <returns>Null when every node without a vote says why and nobody leads; else what is wrong.</returns>
+    public static string? Check(IReadOnlyList<SimNode> nodes)
+    {
+        foreach (var node in nodes)
+        {
+            if (StandOf(node) is Stand.Silent)
+            {
+                return $"Node {node.Place} neither runs with its vote nor says why not"
+                    + $"{(node.Process is null ? ": it is down" : "")}.";
+            }
+
+            if (node.Process?.Raft is { Role: Role.Leader } raft)
+            {
+                return $"Node {node.Place} leads term {raft.Term} although no majority remembers: {Tell(nodes)}";
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>What each node says, in one line.</summary>
+    public static string Tell(IReadOnlyList<SimNode> nodes) => string.Join("; ", nodes.Select(node =>
+        $"{node.Place} {StandOf(node).ToString().ToLowerInvariant()}"
+        + ((node.Refusal ?? ReasonOf(node)) is { } reason ? $" ({reason})" : "")));
+
+    private static Stand StandOf(SimNode node) => node.Process switch
+    {
+        null => node.Refusal is { Length: > 0 } ? Stand.Refuses : Stand.Silent,
+        { Raft.MayVote: true } => Stand.Remembers,
+        { } => ReasonOf(node) is { Length: > 0 } ? Stand.Waits : Stand.Silent,
+    };
+
+    private static string? ReasonOf(SimNode node) =>
+        node.Process is { IsOpen: true } process ? process.Kvorum.Status.NoVoteReason : null;
+}
