@@ -16,6 +16,7 @@ internal sealed class AdminDesk(IExecutor executor, ulong lastRequestId)
     public const int AskAgainTicks = 10;
 
     private readonly List<PendingAdmin> _wishes = [];
+    private readonly List<Settlement> _settled = [];
     private ulong _lastRequestId = lastRequestId;
 
     public void Add(List<PendingAdmin> wishes)
@@ -186,6 +187,22 @@ internal sealed class AdminDesk(IExecutor executor, ulong lastRequestId)
             var isUnder = _wishes[0].RequestId != 0 || _wishes[0].Entry is not null;
             Fail(_wishes[0], isUnder ? new OutcomeUnknownException(why) : new NodeStoppedException(why));
         }
+
+        Answer();
+    }
+
+    /// <summary>Whether somebody is to be answered.</summary>
+    public bool HasSettled => _settled.Count > 0;
+
+    /// <summary>Answers the callers, once the node's status shows what they hear.</summary>
+    public void Answer()
+    {
+        foreach (var settlement in _settled)
+        {
+            executor.Queue(settlement);
+        }
+
+        _settled.Clear();
     }
 
     private static MemberChangePlan Describe(string? refusal, Membership now, Membership? after)
@@ -209,7 +226,7 @@ internal sealed class AdminDesk(IExecutor executor, ulong lastRequestId)
     }
 
     private void Settle(PendingAdmin wish, MemberChangePlan? plan, Exception? error) =>
-        executor.Queue(new Settlement(wish, plan, error));
+        _settled.Add(new Settlement(wish, plan, error));
 
     private sealed class Settlement(PendingAdmin wish, MemberChangePlan? plan, Exception? error) : IThreadPoolWorkItem
     {

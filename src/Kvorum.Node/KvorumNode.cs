@@ -36,6 +36,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
     private readonly Replica _replica;
     private readonly FlightRecorder _recorder = new();
     private readonly PeerLedger _ledger;
+    private readonly RefusalLog _refusals;
     private readonly AdminDesk _admin;
     private readonly IWorker _replicaWorker;
     private readonly IWorker _writerWorker;
@@ -84,6 +85,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
             Reason = ReasonOf(recovery),
             Awaited = recovery.Awaited,
         };
+        _refusals = new RefusalLog(time, logger);
         _admin = new AdminDesk(executor, seed >> 1);
         _board = new StatusBoard(options, _ledger, recovery);
 
@@ -252,7 +254,13 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
     {
         try
         {
-            return _ledger.Judge(hello);
+            if (_ledger.Judge(hello) is not { } reason)
+            {
+                return null;
+            }
+
+            _refusals.Refused(hello.Node, reason);
+            return reason;
         }
         catch (IOException e)
         {
@@ -272,13 +280,13 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
     {
         if (!MessageCodec.TryDecode(frame, out var message, out var error) || message is null)
         {
-            Log.PeerRefused(_logger, peer.ToString("x", null), $"it sent bytes that are no message: {error}");
+            _refusals.Refused(peer, $"it sent bytes that are no message: {error}");
             return false;
         }
 
         if (message.From.Value != peer)
         {
-            Log.PeerRefused(_logger, peer.ToString("x", null), $"it sent a message in the name of node {message.From}.");
+            _refusals.Refused(peer, $"it sent a message in the name of node {message.From}.");
             return false;
         }
 
@@ -370,10 +378,17 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
     private void ReplicaTurn()
     {
         // The worker wakes by itself, perhaps before the constructor is done.
-        if (_isStarted && _replica.Turn())
+        if (!_isStarted)
+        {
+            return;
+        }
+
+        if (_replica.Turn() || _admin.HasSettled)
         {
             _board.Update(_raft, _applier.StateHash, _replica.Now);
         }
+
+        _admin.Answer();
     }
 
     private void ApplierTurn()

@@ -35,6 +35,9 @@ internal static partial class Log
     [LoggerMessage(1007, LogLevel.Warning, "Node {Peer} is refused: {Reason}")]
     public static partial void PeerRefused(ILogger logger, string peer, string reason);
 
+    [LoggerMessage(1033, LogLevel.Warning, "Node {Peer} is refused, {Count} times more since: {Reason}")]
+    public static partial void PeerRefusedAgain(ILogger logger, string peer, long count, string reason);
+
     [LoggerMessage(1008, LogLevel.Error,
         "Node {Peer} came with another data directory (incarnation {Found}, known is {Known}): it may "
         + "have voted before and does not know. It no longer counts as a voter; it is still sent the log.")]

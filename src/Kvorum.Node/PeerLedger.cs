@@ -76,7 +76,6 @@ internal sealed class PeerLedger(
         {
             if (Refusal(hello) is { } reason)
             {
-                Log.PeerRefused(logger, hello.Node.ToString("x", null), reason);
                 return reason;
             }
 
@@ -185,7 +184,8 @@ internal sealed class PeerLedger(
 
         if (_membership.WasRemoved(new NodeId(hello.Node)))
         {
-            return $"node {hello.Node:x} was removed from this cluster: use a new name.";
+            return $"node {hello.Node:x} was removed from this cluster: use a new name, and an empty data "
+                + "directory (kvorum member add).";
         }
 
         // Who hears no leader may have been away while the cluster grew: the stranger may be the leader.

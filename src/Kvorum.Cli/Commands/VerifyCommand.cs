@@ -9,13 +9,17 @@ internal static class VerifyCommand
 {
     private const long SimulationSeeds = 2_000;
     private const long DeterminismSeeds = 100;
+    private const long JudgeHistories = 100_000;
 
     public static Command Create() =>
-        new("verify", "Earn a published claim anew: simulation, determinism, mutants. Exit code 1 when it fails.")
+        new(
+            "verify",
+            "Earn a published claim anew: simulation, determinism, mutants, judges. Exit code 1 when it fails.")
         {
             CreateSimulation(),
             CreateDeterminism(),
             CreateMutants(),
+            CreateJudges(),
         };
 
     /// <summary>"No violation, and the same seed gives the same trace."</summary>
@@ -76,6 +80,24 @@ internal static class VerifyCommand
         command.SetAction((parsed, cancel) => new MutantRun(
             options.Seed(parsed), options.Seeds(parsed), options.Time(parsed), options.Workers(parsed))
             .RunAsync(parsed.GetValue(only), options.IsJson(parsed), cancel));
+        return command;
+    }
+
+    /// <summary>"The judges are right."</summary>
+    private static Command CreateJudges()
+    {
+        var options = new SimOptions();
+        var histories = SimOptions.Optional(
+            "--histories", "N", "Small histories for each judge. Default: 100000.");
+        var command = new Command(
+            "judges",
+            "Compare every judge with brute force on small random histories, and on larger ones with a planted "
+                + "anomaly, which it must name.");
+        options.AddSeedTo(command);
+        command.Add(histories);
+        command.SetAction((parsed, cancel) => new JudgeRun(
+            options.Seed(parsed), SimOptions.Number(parsed, histories, JudgeRun.HistoriesMax) ?? JudgeHistories)
+            .RunAsync(options.IsJson(parsed), cancel));
         return command;
     }
 }

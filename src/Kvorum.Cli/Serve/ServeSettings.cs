@@ -57,6 +57,10 @@ internal sealed record ServeSettings
 
     public long WalSegmentBytes { get; init; } = 64L * 1024 * 1024;
 
+    public long SnapshotBytesPerSecond { get; init; } = 64L * 1024 * 1024;
+
+    public TimeSpan SlowSyncMax { get; init; } = TimeSpan.FromMilliseconds(500);
+
     public bool AllowInsecure { get; init; }
 
     public LogFormat LogFormat { get; init; } = LogFormat.Text;
@@ -131,6 +135,8 @@ internal sealed record ServeSettings
         SnapshotLogBytes = SnapshotLogBytes,
         TrailingEntries = TrailingEntries,
         WalSegmentBytes = WalSegmentBytes,
+        SnapshotBytesPerSecond = SnapshotBytesPerSecond,
+        SlowSyncMax = SlowSyncMax,
         AllowInsecure = AllowInsecure,
     };
 

@@ -60,6 +60,13 @@ internal static class ServeSettingsTable
             (settings, text) => settings with { TrailingEntries = (ulong)SettingText.Count(text, 0, 100_000_000) }),
         new("wal-segment-bytes", "BYTES", "Size of one log segment.", "64MiB",
             (settings, text) => settings with { WalSegmentBytes = SettingText.Bytes(text, 64 << 10, 1L << 30) }),
+        new("snapshot-bytes-per-second", "BYTES", "Snapshot bytes sent to other nodes per second, in all.", "64MiB",
+            (settings, text) => settings with
+            {
+                SnapshotBytesPerSecond = SettingText.Bytes(text, 64 << 10, 1L << 40),
+            }),
+        new("slow-sync-max", "MS", "A leader whose syncs take longer hands over, if a voter is caught up.", "500",
+            (settings, text) => settings with { SlowSyncMax = SettingText.Duration(text, 10, 300_000) }),
         new("allow-insecure", "true|false", "Allow clear text on addresses other than loopback.", "false",
             (settings, text) => settings with { AllowInsecure = SettingText.Boolean(text) })
         { IsSwitch = true },

@@ -46,6 +46,13 @@ internal sealed class SimOptions
         }
     }
 
+    /// <summary>Only the first seed and the form of the output.</summary>
+    public void AddSeedTo(Command command)
+    {
+        command.Add(_seed);
+        command.Add(_output);
+    }
+
     public bool HasSeed(ParseResult parsed) => parsed.GetValue(_seed) is not null;
 
     public bool IsJson(ParseResult parsed) => parsed.GetRequiredValue(_output) == "json";

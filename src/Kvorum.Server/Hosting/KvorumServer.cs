@@ -150,6 +150,8 @@ public sealed class KvorumServer : IAsyncDisposable
             SnapshotLogBytes = options.SnapshotLogBytes,
             TrailingEntries = options.TrailingEntries,
             WalSegmentBytes = options.WalSegmentBytes,
+            SnapshotBytesPerSecond = options.SnapshotBytesPerSecond,
+            SlowSyncMax = options.SlowSyncMax,
         };
     }
 }

@@ -21,6 +21,12 @@ internal static class OptionCheck
         ValidateTimes(options);
         Require(options.SnapshotLogBytes > 0, "snapshot-log-bytes", "more than 0", $"{options.SnapshotLogBytes}");
         Require(options.WalSegmentBytes > 0, "wal-segment-bytes", "more than 0", $"{options.WalSegmentBytes}");
+        Require(
+            options.SnapshotBytesPerSecond > 0, "snapshot-bytes-per-second", "more than 0",
+            $"{options.SnapshotBytesPerSecond}");
+        Require(
+            options.SlowSyncMax > TimeSpan.Zero, "slow-sync-max", "more than 0 ms",
+            $"{options.SlowSyncMax.TotalMilliseconds} ms");
         if (!options.AllowInsecure)
         {
             RefuseClearText("listen-client-urls", options.ListenClientUrls);

@@ -56,5 +56,14 @@ public sealed record ServerOptions
     /// <summary>Size of one log segment. Default 64 MiB.</summary>
     public long WalSegmentBytes { get; init; } = 64L * 1024 * 1024;
 
+    /// <summary>Bytes of snapshots sent to peers per second, over all of them. Default 64 MiB.</summary>
+    public long SnapshotBytesPerSecond { get; init; } = 64L * 1024 * 1024;
+
+    /// <summary>
+    /// A leader whose log syncs take longer than this, and than half an election timeout, hands over to a voter that is
+    /// caught up. Default 500 ms.
+    /// </summary>
+    public TimeSpan SlowSyncMax { get; init; } = TimeSpan.FromMilliseconds(500);
+
     public bool AllowInsecure { get; init; }
 }

@@ -111,6 +111,10 @@ public sealed class OptionCheckTests
         Refused(
             Good with { RequestTimeout = TimeSpan.Zero },
             "--request-timeout: expected more than 0 and at most 300 s, found 0 s.");
+        Refused(Good with { SlowSyncMax = TimeSpan.Zero }, "--slow-sync-max: expected more than 0 ms, found 0 ms.");
+        Refused(
+            Good with { SnapshotBytesPerSecond = 0 },
+            "--snapshot-bytes-per-second: expected more than 0, found 0.");
     }
 
     private static ClusterMember Member(string name, int port) => new(name, new Uri($"http://127.0.0.1:{port}"));

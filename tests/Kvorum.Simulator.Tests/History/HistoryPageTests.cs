@@ -8,7 +8,7 @@ public partial class HistoryPageTests
     [Fact]
     public void Every_operation_and_every_fault_is_on_the_page_once()
     {
-        var history = HistoryMaker.Make(seed: 5, Workload.Mixed, count: 600, clients: 6, keys: 8);
+        var history = HistoryMaker.Make(seed: 5, Mix.Mixed, count: 600, clients: 6, keys: 8);
         var page = Write(history);
 
         Assert.Equal(
@@ -22,7 +22,7 @@ public partial class HistoryPageTests
     [Fact]
     public void The_first_impossible_operation_is_marked_and_its_witness_too()
     {
-        var page = Write(HistoryMaker.Make(seed: 5, Workload.Mixed, count: 20));
+        var page = Write(HistoryMaker.Make(seed: 5, Mix.Mixed, count: 20));
 
         Assert.Matches("class=\"op \\w+ first\" id=\"op3\"", page);
         Assert.Matches("class=\"op \\w+ witness\" id=\"op1\"", page);
@@ -53,7 +53,7 @@ public partial class HistoryPageTests
     [Fact]
     public void The_page_needs_nothing_from_outside_and_is_the_same_every_time()
     {
-        var history = HistoryMaker.Make(seed: 6, Workload.Mixed, count: 100);
+        var history = HistoryMaker.Make(seed: 6, Mix.Mixed, count: 100);
 
         Assert.Equal(Write(history), Write([.. history]));
         Assert.DoesNotMatch("(?i)(src|href)=|url\\(|@import|https?:", Write(history));

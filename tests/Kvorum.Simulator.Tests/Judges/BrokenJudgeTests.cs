@@ -29,7 +29,7 @@ public class BrokenJudgeTests
     [Fact]
     public void A_judge_that_cannot_decide_does_not_pass_for_one_that_can()
     {
-        var history = HistoryMaker.Make(seed: 3, Workload.SingleKey, count: 40);
+        var history = HistoryMaker.Make(seed: 3, Mix.SingleKey, count: 40);
 
         Assert.Equal(VerdictKind.Undecided, new LinearizabilityJudge(stepsMax: 5).Judge(history).Kind);
         Assert.NotNull(JudgeOf("linearizability").Differential.FindDisagreement(new LinearizabilityJudge(stepsMax: 1)));

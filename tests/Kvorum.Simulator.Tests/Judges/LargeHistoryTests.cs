@@ -7,8 +7,8 @@ public class LargeHistoryTests
     public void No_judge_accuses_a_correct_store_of_six_hundred_operations()
     {
         IJudge[] judges = [new TotalOrderJudge(), new LinearizabilityJudge(), new AppendJudge(), new ListAppendJudge()];
-        Workload[] workloads =
-            [Workload.Mixed, Workload.SingleKey, Workload.Appends, Workload.ListTransactions];
+        Mix[] workloads =
+            [Mix.Mixed, Mix.SingleKey, Mix.Appends, Mix.ListTransactions];
         foreach (var workload in workloads)
         {
             for (var seed = 1UL; seed <= 5; seed++)
@@ -24,7 +24,7 @@ public class LargeHistoryTests
     {
         for (var seed = 1UL; seed <= 3_000; seed++)
         {
-            var history = HistoryMaker.Make(seed, Workload.Mixed, count: 6);
+            var history = HistoryMaker.Make(seed, Mix.Mixed, count: 6);
             Assert.Equal(VerdictKind.Valid, new LinearizabilityJudge().Judge(history).Kind);
             Assert.Equal(VerdictKind.Valid, new AppendJudge().Judge(history).Kind);
             Assert.Equal(VerdictKind.Valid, new ListAppendJudge().Judge(history).Kind);
@@ -34,7 +34,7 @@ public class LargeHistoryTests
     [Fact]
     public void A_read_that_goes_back_in_time_is_found_among_six_hundred_operations()
     {
-        var history = HistoryMaker.Make(seed: 7, Workload.SingleKey, count: 600, clients: 5, keys: 8);
+        var history = HistoryMaker.Make(seed: 7, Mix.SingleKey, count: 600, clients: 5, keys: 8);
         var at = history.FindLastIndex(operation => operation.Outcome == OperationOutcome.Done
             && operation.Steps is [{ Kind: StepKind.Read, Seen.Value: not null }]);
         history[at] = history[at] with

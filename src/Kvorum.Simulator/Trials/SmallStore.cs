@@ -1,4 +1,4 @@
-namespace Kvorum.Simulator.Tests;
+namespace Kvorum.Simulator;
 
 /// <summary>
 /// A key space in the plainest way there is: texts, copied on every change. Shares no code with the judges.

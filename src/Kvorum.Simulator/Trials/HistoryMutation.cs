@@ -1,4 +1,4 @@
-namespace Kvorum.Simulator.Tests;
+namespace Kvorum.Simulator;
 
 /// <summary>Changes one thing in a history; it may or may not be explainable afterwards.</summary>
 internal static class HistoryMutation

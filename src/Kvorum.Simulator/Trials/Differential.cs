@@ -1,28 +1,30 @@
 using System.Globalization;
 
-namespace Kvorum.Simulator.Tests;
+namespace Kvorum.Simulator;
 
 /// <summary>A judge beside brute force on many small histories.</summary>
-internal sealed record Differential(Workload Workload, Rule Rules)
+internal sealed record Differential(Mix Workload, Rule Rules)
 {
     /// <summary>Twice the 10,000 histories the bar asks for each judge.</summary>
     public const int Histories = 20_000;
 
-    public static Differential TotalOrder { get; } = new(Workload.Mixed, Rule.Revisions | Rule.Lengths);
+    public static Differential TotalOrder { get; } = new(Mix.Mixed, Rule.Revisions | Rule.Lengths);
 
-    public static Differential Linearizability { get; } = new(Workload.SingleKey, Rule.Lengths);
+    public static Differential Linearizability { get; } = new(Mix.SingleKey, Rule.Lengths);
 
-    public static Differential Append { get; } = new(Workload.Appends, Rule.Lengths);
+    public static Differential Append { get; } = new(Mix.Appends, Rule.Lengths);
 
-    public static Differential ListAppend { get; } = new(Workload.ListTransactions, Rule.Values);
+    public static Differential ListAppend { get; } = new(Mix.ListTransactions, Rule.Values);
 
     /// <summary>
     /// Half of the histories as a correct store made them, half with one to three things changed. Null when judge and
     /// brute force agree on every one; else the first disagreement.
     /// </summary>
-    public string? FindDisagreement(IJudge judge, Tally? tally = null, int histories = Histories)
+    public string? FindDisagreement(
+        IJudge judge, Tally? tally = null, long histories = Histories, ulong first = 1,
+        CancellationToken cancel = default)
     {
-        for (var seed = 1UL; seed <= (ulong)histories; seed++)
+        for (var seed = first; seed - first < (ulong)histories && !cancel.IsCancellationRequested; seed++)
         {
             var history = HistoryMaker.Make(
                 seed, Workload, count: 3 + (int)(seed / 2 % 5), slack: seed % 3 == 0 ? 3 : 30);
@@ -64,9 +66,9 @@ internal sealed record Differential(Workload Workload, Rule Rules)
 /// <summary>How often a comparison came out which way: it proves nothing when one way is rare.</summary>
 internal sealed class Tally
 {
-    public int Possible { get; private set; }
+    public long Possible { get; private set; }
 
-    public int Impossible { get; private set; }
+    public long Impossible { get; private set; }
 
     public SortedDictionary<string, int> Anomalies { get; } = new(StringComparer.Ordinal);
 

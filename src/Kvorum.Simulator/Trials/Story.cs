@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Kvorum.Simulator.Tests;
+namespace Kvorum.Simulator;
 
 /// <summary>
 /// Histories as short texts. "|" separates moments; within one, "&amp;" begins each of several operations that overlap,

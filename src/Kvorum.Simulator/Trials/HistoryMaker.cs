@@ -1,7 +1,7 @@
-namespace Kvorum.Simulator.Tests;
+namespace Kvorum.Simulator;
 
 /// <summary>What kinds of operations a made history has.</summary>
-internal enum Workload
+internal enum Mix
 {
     /// <summary>Everything: registers, lists, deletes, compares, transactions over two keys, local reads.</summary>
     Mixed,
@@ -23,23 +23,28 @@ internal enum Workload
 internal sealed class HistoryMaker
 {
     private readonly KeyedChance _chance;
-    private readonly Workload _workload;
+    private readonly Mix _workload;
     private readonly List<(long Effect, Operation Operation)> _calls = [];
     private readonly int _keys;
     private ulong _counter;
     private int _values;
 
-    private HistoryMaker(ulong seed, Workload workload, int keys)
+    private readonly bool _isAnswered;
+
+    private HistoryMaker(ulong seed, Mix workload, int keys, bool isAnswered)
     {
+        _isAnswered = isAnswered;
         _keys = keys;
         _chance = new KeyedChance(seed);
         _workload = workload;
     }
 
     /// <param name="keys">Times two registers and two lists.</param>
+    /// <param name="isAnswered">Every operation was answered; what the store refused had no effect.</param>
     public static List<Operation> Make(
-        ulong seed, Workload workload, int count, int clients = 3, int slack = 1_000, int keys = 1) =>
-        new HistoryMaker(seed, workload, keys).Make(count, clients, slack);
+        ulong seed, Mix workload, int count, int clients = 3, int slack = 1_000, int keys = 1,
+        bool isAnswered = false) =>
+        new HistoryMaker(seed, workload, keys, isAnswered).Make(count, clients, slack);
 
     private List<Operation> Make(int count, int clients, int slack)
     {
@@ -78,10 +83,11 @@ internal sealed class HistoryMaker
     {
         var steps = Spread(Steps());
         var isWrite = steps.Exists(step => step.Kind is StepKind.Write or StepKind.Delete or StepKind.Append);
-        var isLocal = !isWrite && _workload == Workload.Mixed && steps.All(step => step.Kind == StepKind.Read)
+        var isLocal = !isWrite && _workload == Mix.Mixed && steps.All(step => step.Kind == StepKind.Read)
             && Draw(4) == 0;
         var outcome = Draw(8) switch
         {
+            _ when _isAnswered => OperationOutcome.Done,
             0 => OperationOutcome.NoEffect,
             1 or 2 => OperationOutcome.Unknown,
             _ => OperationOutcome.Done,
@@ -105,11 +111,11 @@ internal sealed class HistoryMaker
     {
         switch (_workload)
         {
-            case Workload.Appends:
+            case Mix.Appends:
                 return [Draw(2) == 0 ? Append("l0") : Read("l0")];
-            case Workload.ListTransactions:
+            case Mix.ListTransactions:
                 return ListTransaction();
-            case Workload.SingleKey:
+            case Mix.SingleKey:
                 var key = Draw(3) == 0 ? "l0" : "r0";
                 return key == "l0" && Draw(8) > 0 ? [Draw(2) == 0 ? Append(key) : Read(key)] : Register(key);
             default:

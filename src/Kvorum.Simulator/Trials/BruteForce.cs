@@ -1,4 +1,4 @@
-namespace Kvorum.Simulator.Tests;
+namespace Kvorum.Simulator;
 
 /// <summary>What of the answers must come out right.</summary>
 [Flags]
