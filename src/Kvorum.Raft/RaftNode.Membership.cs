@@ -369,6 +369,10 @@ public sealed partial class RaftNode
 
         var mine = _membership.Find(_options.Node)?.Incarnation ?? 0;
         _mayVote = mine == 0 ? _ownMayVote : mine == _incarnation;
+
+        // Until it was promoted with its new directory it keeps telling which one lost something: the first word may have
+        // been lost, and of the new directory the leader does not know that anything is amiss.
+        _hasLostTail &= mine == 0 || mine != _incarnation;
     }
 
     private void UpdateReachable()
@@ -421,7 +425,6 @@ public sealed partial class RaftNode
         {
             _ownMayVote = standing.MayVote;
             _incarnation = standing.Incarnation == 0 ? _incarnation : standing.Incarnation;
-            _hasLostTail &= standing.Incarnation == 0;
             UpdateStandings();
             if (!_mayVote && _role != Role.Follower)
             {

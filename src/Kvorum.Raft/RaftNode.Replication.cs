@@ -340,7 +340,15 @@ public sealed partial class RaftNode
             case ProgressState.Probe when reply.Match == peer.Next.Previous:
                 // Neither the refused index nor anything the hint rules out can be where the logs agree.
                 var agree = _log.LastAtMost(reply.Hint.Index, reply.Hint.Term);
+                var refused = peer.Next;
                 peer.BecomeProbe(LogIndex.Min(agree.Index.Next, reply.Match));
+                if (peer.Next == refused)
+                {
+                    // It refuses what it once acknowledged: asked again after a heartbeat, not as fast as it answers.
+                    peer.IsPaused = true;
+                    peer.MovedAt = _now;
+                }
+
                 break;
         }
     }

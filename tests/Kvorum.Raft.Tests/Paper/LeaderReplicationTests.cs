@@ -139,6 +139,20 @@ public sealed class LeaderReplicationTests
         Assert.True(Sent<VoteReply>(effects.SendAfterSync, 3) is { Granted: false });
     }
 
+    /// <summary>The first word may have been lost on its way.</summary>
+    [Fact]
+    public void Follower_that_lost_its_tail_names_the_directory_that_lost_it_until_it_is_promoted_again()
+    {
+        var node = Follower(term: 2, log: [1, 1], options: Options() with { Incarnation = 41 });
+        var first = node.Step(new Receive(Messages.Heartbeat(from: 2, term: 2, commit: 5)));
+        Assert.Equal(41UL, Sent<AppendReply>(first.Send, 2).Incarnation);
+
+        node.Step(new Standing(new NodeId(1), MayVote: false, Incarnation: 42));
+        var second = node.Step(new Receive(Messages.Heartbeat(from: 2, term: 2, commit: 5)));
+        Assert.True(Sent<AppendReply>(second.Send, 2) is { HasLostTail: true, Incarnation: 41 });
+        Assert.Empty(second.Events.OfType<TailLost>());
+    }
+
     [Fact]
     public void Follower_takes_no_commit_from_a_heartbeat_whose_leader_knows_the_entry_no_more()
     {
