@@ -79,7 +79,8 @@ internal static class SimCommand
             OnSeed = parsed.GetValue(Hashes) ? PrintHash : null,
         };
         var (totals, elapsed) = await run.RunAsync("sim", cancel).ConfigureAwait(false);
-        var investigation = new Investigation(options.Directory(parsed), !parsed.GetValue(KeepLarge));
+        var investigation = new Investigation(
+            options.Directory(parsed), !parsed.GetValue(KeepLarge), options.Workers(parsed));
         var findings = totals.Failures.Select(failure => investigation.Make(failure, cancel)).ToArray();
         new SimOutput(seed, 1, workers, options.IsJson(parsed)).Print(totals, elapsed, findings);
         return findings.Length == 0 ? ExitCode.Done : ExitCode.Failed;

@@ -14,12 +14,14 @@ internal static class VerifyCommand
     public static Command Create() =>
         new(
             "verify",
-            "Earn a published claim anew: simulation, determinism, mutants, judges. Exit code 1 when it fails.")
+            "Earn a published claim anew: simulation, determinism, mutants, judges, shrinking. Exit code 1 when it "
+                + "fails.")
         {
             CreateSimulation(),
             CreateDeterminism(),
             CreateMutants(),
             CreateJudges(),
+            CreateShrinking(),
         };
 
     /// <summary>"No violation, and the same seed gives the same trace."</summary>
@@ -37,7 +39,7 @@ internal static class VerifyCommand
             var sweep = new SweepOptions(seed, seeds, workers, RunsPerSeed: 2);
             var run = new SweepRun(sweep, wanted => Simulation.Plan(wanted), options.Time(parsed));
             var (totals, elapsed) = await run.RunAsync("verify simulation", cancel).ConfigureAwait(false);
-            var investigation = new Investigation(options.Directory(parsed), isShrinking: true);
+            var investigation = new Investigation(options.Directory(parsed), isShrinking: true, workers);
             var findings = totals.Failures.Select(failure => investigation.Make(failure, cancel)).ToArray();
             new SimOutput(seed, sweep.RunsPerSeed, workers, options.IsJson(parsed)).Print(totals, elapsed, findings);
             return findings.Length == 0 && totals.Seeds > 0 ? ExitCode.Done : ExitCode.Failed;
@@ -98,6 +100,36 @@ internal static class VerifyCommand
         command.SetAction((parsed, cancel) => new JudgeRun(
             options.Seed(parsed), SimOptions.Number(parsed, histories, JudgeRun.HistoriesMax) ?? JudgeHistories)
             .RunAsync(options.IsJson(parsed), cancel));
+        return command;
+    }
+
+    /// <summary>"A failing seed becomes a plan that a person can read, within a minute."</summary>
+    private static Command CreateShrinking()
+    {
+        var options = new SimOptions();
+        var only = SimOptions.Optional("--mutants", "LIST", "Only these, for example 1-24,31. Default: all.");
+        var seconds = SimOptions.Optional("--seconds", "N", "The most time for each. Default: 60.");
+        var scenarios = SimOptions.Optional("--scenarios", "DIR", "Write the small plans there.");
+        var forMuseum = new Option<bool>("--for-museum")
+        {
+            Description = "Only plans under which the shipped code shows nothing; one run at a time.",
+        };
+        var command = new Command(
+            "shrinking", "Shrink the first failing seed of each seeded bug to at most 10 faults and 20 operations.");
+        options.AddTo(command);
+        foreach (var option in (Option[])[only, seconds, scenarios, forMuseum])
+        {
+            command.Add(option);
+        }
+
+        command.SetAction((parsed, cancel) =>
+        {
+            var time = TimeSpan.FromSeconds(SimOptions.Number(parsed, seconds, 86_400) ?? 60);
+            var run = new ShrinkRun(
+                options.Seed(parsed), options.Workers(parsed), time, parsed.GetValue(scenarios),
+                parsed.GetValue(forMuseum));
+            return Task.Run(() => run.Run(parsed.GetValue(only), cancel), CancellationToken.None);
+        });
         return command;
     }
 }

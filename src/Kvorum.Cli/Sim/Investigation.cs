@@ -6,7 +6,8 @@ namespace Kvorum.Cli.Sim;
 
 /// <summary>Makes of a failing seed what a person needs: a replay line, a small scenario, a page.</summary>
 /// <param name="directory">Where the files go.</param>
-internal sealed class Investigation(string directory, bool isShrinking)
+/// <param name="workers">How many runs at a time while it shrinks.</param>
+internal sealed class Investigation(string directory, bool isShrinking, int workers)
 {
     /// <summary>Shrinking ends with what it has after this long.</summary>
     private static readonly TimeSpan ShrinkMax = TimeSpan.FromMinutes(1);
@@ -21,7 +22,7 @@ internal sealed class Investigation(string directory, bool isShrinking)
             Console.Error.WriteLine($"Shrinking seed {seed} for at most {ShrinkMax.TotalSeconds:0} s …");
             var clock = Stopwatch.StartNew();
             bool IsOver() => clock.Elapsed > ShrinkMax || cancel.IsCancellationRequested;
-            smallest = new Shrinker(wanted => Simulation.Run(wanted), IsOver).Shrink(failure);
+            smallest = new Shrinker(Simulation.RunUntil, IsOver, workers: workers).Shrink(failure);
         }
 
         Directory.CreateDirectory(directory);

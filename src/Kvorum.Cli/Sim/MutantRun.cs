@@ -16,16 +16,6 @@ internal sealed class MutantRun(ulong seed, long? seedsMax, TimeSpan? timeMax, i
     /// <returns>The exit code: done when every bug was found.</returns>
     public async Task<int> RunAsync(string? only, bool isJson, CancellationToken cancel)
     {
-        if (!MutantCatalog.IsBuiltIn)
-        {
-            throw new CommandFailedException(
-                ExitCode.Usage,
-                """
-                This build has no seeded bugs in it. Make one that has, in folders of its own:
-                  dotnet run -c Release -p:Mutants=true --project src/Kvorum.Cli -- verify mutants
-                """);
-        }
-
         var rows = new List<(Mutant Mutant, MutantVerdict Verdict, TimeSpan Time)>();
         var wanted = Wanted(only);
         if (!isJson)
@@ -79,8 +69,20 @@ internal sealed class MutantRun(ulong seed, long? seedsMax, TimeSpan? timeMax, i
         }
     }
 
-    private static List<Mutant> Wanted(string? list)
+    /// <summary>The seeded bugs of a list such as 1-24,31; all without one.</summary>
+    /// <exception cref="CommandFailedException">This build has none.</exception>
+    public static List<Mutant> Wanted(string? list)
     {
+        if (!MutantCatalog.IsBuiltIn)
+        {
+            throw new CommandFailedException(
+                ExitCode.Usage,
+                """
+                This build has no seeded bugs in it. Make one that has, in folders of its own:
+                  dotnet run -c Release -p:Mutants=true --project src/Kvorum.Cli -- verify mutants
+                """);
+        }
+
         if (list is null)
         {
             return [.. MutantCatalog.All];

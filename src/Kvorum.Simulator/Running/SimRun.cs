@@ -17,12 +17,16 @@ internal sealed class SimRun
     private readonly ChanceSource _chance;
     private readonly Marks _marks;
     private readonly EffectLedger _ledger;
+    private readonly long _end;
     private Violation? _violation;
     private bool _isSafeHalt;
+    private bool _isCut;
 
-    public SimRun(SimPlan plan, IReadOnlyList<WorldObserver> observers, Action<string>? trace)
+    public SimRun(
+        SimPlan plan, IReadOnlyList<WorldObserver> observers, Action<string>? trace, long end = long.MaxValue)
     {
         _plan = plan;
+        _end = end;
         _settings = plan.Settings;
         _world = new SimWorld(plan.Seed, trace);
         _chance = new ChanceSource(_world.Chance, ChanceStream.Phase, 0);
@@ -183,7 +187,7 @@ internal sealed class SimRun
     /// <summary>All nodes lose power at once; when they are back, what was acknowledged is there.</summary>
     private void FullRestart()
     {
-        if (_violation is not null)
+        if (_violation is not null || _isCut)
         {
             return;
         }
@@ -209,8 +213,14 @@ internal sealed class SimRun
     private void RunUntil(long time, Func<bool> isDone)
     {
         var nextCheck = _world.Now;
-        while (_violation is null && _world.NextAt <= time)
+        while (_violation is null && !_isCut && _world.NextAt <= time)
         {
+            if (_world.NextAt > _end)
+            {
+                _isCut = true;
+                return;
+            }
+
             _world.RunNext();
             if (_world.Now >= nextCheck)
             {
@@ -341,7 +351,7 @@ internal sealed class SimRun
 
     private void Violate(string rule, string explanation)
     {
-        if (_violation is null)
+        if (_violation is null && !_isCut)
         {
             _violation = new Violation(rule, explanation, _world.Now);
             _world.Say($"VIOLATION of {rule}: {explanation}");
@@ -357,12 +367,12 @@ internal sealed class SimRun
 
         var history = _history.Operations;
         var verdicts = new List<Verdict>();
-        if (_violation is null)
+        if (_violation is null && !_isCut)
         {
             history = _ledger.Settle(history);
         }
 
-        if (_violation is null)
+        if (_violation is null && !_isCut)
         {
             foreach (var judge in Bench.Judges)
             {
@@ -386,7 +396,7 @@ internal sealed class SimRun
             Events = _world.Events,
             Injected = _world.Injected.ToDictionary(),
             Marks = _marks.ToDictionary(),
-            IsSafeHalt = _isSafeHalt && _violation is null,
+            IsSafeHalt = _isSafeHalt && _violation is null && !_isCut,
         };
     }
 }

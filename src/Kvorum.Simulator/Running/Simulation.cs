@@ -23,6 +23,10 @@ public static class Simulation
     public static SimResult Run(SimPlan plan, Action<string>? trace = null) =>
         new SimRun(plan, [], trace).Run();
 
+    /// <summary>The same, given up without a verdict when nothing was violated by that moment.</summary>
+    /// <param name="end">Virtual time in microseconds.</param>
+    public static SimResult RunUntil(SimPlan plan, long end) => new SimRun(plan, [], trace: null, end).Run();
+
     /// <summary>The same with observers besides the usual ones.</summary>
     internal static SimResult Run(SimPlan plan, IReadOnlyList<WorldObserver> observers, Action<string>? trace = null) =>
         new SimRun(plan, observers, trace).Run();
