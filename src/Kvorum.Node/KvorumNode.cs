@@ -84,6 +84,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         {
             Reason = ReasonOf(recovery),
             Awaited = recovery.Awaited,
+            Found = (recovery.State.HardState.Term.Value, _raft.LastEntry.Index.Value),
         };
         _refusals = new RefusalLog(time, logger);
         _admin = new AdminDesk(executor, seed >> 1);

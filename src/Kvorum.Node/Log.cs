@@ -82,6 +82,11 @@ internal static partial class Log
         + "the log.")]
     public static partial void PeerTailLost(ILogger logger, string peer);
 
+    [LoggerMessage(1024, LogLevel.Error,
+        "This directory is older than what was promised from it: {Reason} The node gave up its vote and is not counted "
+        + "as a voter; it follows the log only, until the leader has made it a learner and promotes it again.")]
+    public static partial void PromiseLost(ILogger logger, string reason);
+
     [LoggerMessage(1023, LogLevel.Information, "No vote yet: {Reason}")]
     public static partial void WaitsForVoters(ILogger logger, string reason);
 

@@ -14,10 +14,10 @@ public readonly record struct PeerHello(
     ulong ClusterId, ulong Node, ulong To, ulong Incarnation, ulong RememberedIncarnation)
 {
     /// <summary>Encoded size in bytes, magic and version included.</summary>
-    public const int Bytes = 52;
+    public const int Bytes = 76;
 
-    /// <summary>The version this node speaks; there is no other yet.</summary>
-    public const ushort Version = 1;
+    /// <summary>The version this node speaks, and no other: 1 knew no promises and was never released.</summary>
+    public const ushort Version = 2;
 
     private const int VersionOffset = 4;
     private const int ReservedOffset = 6;
@@ -26,7 +26,15 @@ public readonly record struct PeerHello(
     private const int ToOffset = 24;
     private const int IncarnationOffset = 32;
     private const int RememberedOffset = 40;
-    private const int ChecksumOffset = 48;
+    private const int PromisedTermOffset = 48;
+    private const int AcknowledgedTermOffset = 56;
+    private const int AcknowledgedIndexOffset = 64;
+    private const int ChecksumOffset = 72;
+
+    /// <summary>
+    /// What the speaker knows to be durable in the listener's directory <see cref="RememberedIncarnation"/>.
+    /// </summary>
+    public PeerPromise Promise { get; init; }
 
     private static ReadOnlySpan<byte> Magic => "KVPH"u8;
 
@@ -41,6 +49,9 @@ public readonly record struct PeerHello(
         BinaryPrimitives.WriteUInt64LittleEndian(output[ToOffset..], To);
         BinaryPrimitives.WriteUInt64LittleEndian(output[IncarnationOffset..], Incarnation);
         BinaryPrimitives.WriteUInt64LittleEndian(output[RememberedOffset..], RememberedIncarnation);
+        BinaryPrimitives.WriteUInt64LittleEndian(output[PromisedTermOffset..], Promise.Term);
+        BinaryPrimitives.WriteUInt64LittleEndian(output[AcknowledgedTermOffset..], Promise.AcknowledgedTerm);
+        BinaryPrimitives.WriteUInt64LittleEndian(output[AcknowledgedIndexOffset..], Promise.AcknowledgedIndex);
         BinaryPrimitives.WriteUInt32LittleEndian(output[ChecksumOffset..], Checksum(output[..ChecksumOffset]));
     }
 
@@ -86,7 +97,13 @@ public readonly record struct PeerHello(
             BinaryPrimitives.ReadUInt64LittleEndian(input[NodeOffset..]),
             BinaryPrimitives.ReadUInt64LittleEndian(input[ToOffset..]),
             BinaryPrimitives.ReadUInt64LittleEndian(input[IncarnationOffset..]),
-            BinaryPrimitives.ReadUInt64LittleEndian(input[RememberedOffset..]));
+            BinaryPrimitives.ReadUInt64LittleEndian(input[RememberedOffset..]))
+        {
+            Promise = new PeerPromise(
+                BinaryPrimitives.ReadUInt64LittleEndian(input[PromisedTermOffset..]),
+                BinaryPrimitives.ReadUInt64LittleEndian(input[AcknowledgedTermOffset..]),
+                BinaryPrimitives.ReadUInt64LittleEndian(input[AcknowledgedIndexOffset..])),
+        };
         error = null;
         return true;
     }

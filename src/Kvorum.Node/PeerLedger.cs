@@ -23,6 +23,13 @@ internal sealed class PeerLedger(
     private volatile bool _hasLeader;
     private volatile string? _reason;
     private ulong[] _awaited = [];
+    private ulong[] _heard = [];
+
+    /// <summary>What peers are known to have promised.</summary>
+    public PromiseBook Promises { get; } = new();
+
+    /// <summary>The term and the end of the log that this process found on its disk.</summary>
+    public (ulong Term, ulong LastIndex) Found { get; init; } = (ulong.MaxValue, ulong.MaxValue);
 
     /// <summary>Why this directory has no vote; null when nothing speaks against it. Any thread.</summary>
     public string? Reason
@@ -65,8 +72,11 @@ internal sealed class PeerLedger(
     public PeerHello HelloTo(ulong peer)
     {
         var identity = Identity;
-        return new PeerHello(
-            identity.ClusterId, identity.Node.Value, peer, identity.Incarnation, Known(identity, peer)?.Incarnation ?? 0);
+        var known = Known(identity, peer)?.Incarnation ?? 0;
+        return new PeerHello(identity.ClusterId, identity.Node.Value, peer, identity.Incarnation, known)
+        {
+            Promise = Promises.Of(new NodeId(peer), known),
+        };
     }
 
     /// <returns>Null to let the peer in, else why not.</returns>
@@ -77,6 +87,11 @@ internal sealed class PeerLedger(
             if (Refusal(hello) is { } reason)
             {
                 return reason;
+            }
+
+            if (LosePromise(hello) is { } loss)
+            {
+                return loss;
             }
 
             Remember(hello);
@@ -93,6 +108,7 @@ internal sealed class PeerLedger(
         {
             _membership = membership;
             _reachable = [.. reachable.Select(member => member.Node.Value)];
+            Promises.Keep(_reachable);
             foreach (var node in _present.Keys.Where(node => !_reachable.Contains(node)).ToArray())
             {
                 _present.Remove(node);
@@ -114,7 +130,8 @@ internal sealed class PeerLedger(
     /// <summary>
     /// This directory lost entries it had acknowledged: durably, it votes no more, and begins anew as another one.
     /// </summary>
-    public void GiveUpVote()
+    /// <param name="reason">What shows it, for people.</param>
+    public void GiveUpVote(string reason)
     {
         lock (_lock)
         {
@@ -123,9 +140,7 @@ internal sealed class PeerLedger(
                 _nextIncarnation++; // The directory is as old as this process.
             }
 
-            Explain(
-                "the log ended before what it had acknowledged: its disk lost entries, or an older copy of the "
-                + "directory was put back.");
+            Explain(reason);
             directory.GiveUpVote(_nextIncarnation++);
             post(new Standing(directory.Identity.Node, MayVote: false, directory.Identity.Incarnation));
         }
@@ -231,6 +246,36 @@ internal sealed class PeerLedger(
         }
 
         post(StandingOf(known, incarnation));
+    }
+
+    /// <summary>
+    /// A peer may know more of this directory than is in it: then an older copy was put back, or the disk lost what it
+    /// had called written. Only its first words in this process are compared with what was found at the start: later
+    /// ones tell of this process as well.
+    /// </summary>
+    /// <returns>Null, or why every peer must meet this directory anew, under its next incarnation.</returns>
+    private string? LosePromise(in PeerHello hello)
+    {
+        if (_heard.Contains(hello.Node))
+        {
+            return null;
+        }
+
+        _heard = [.. _heard, hello.Node];
+        var promise = hello.Promise;
+        if (hello.RememberedIncarnation != directory.Identity.Incarnation
+            || !promise.IsBroken(Found.Term, Found.LastIndex))
+        {
+            return null;
+        }
+
+        var reason = $"node {hello.Node:x} remembers term {promise.Term} and entries up to "
+            + $"{promise.AcknowledgedIndex}, acknowledged in term {promise.AcknowledgedTerm}; found were term "
+            + $"{Found.Term} and entries up to {Found.LastIndex}: the disk lost entries, or an older copy of the "
+            + "directory was put back.";
+        Log.PromiseLost(logger, reason);
+        GiveUpVote(reason);
+        return "this node lost what it had promised, and begins anew under another incarnation.";
     }
 
     private void LearnAboutMyself(in PeerHello hello)

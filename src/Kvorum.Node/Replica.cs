@@ -42,6 +42,7 @@ internal sealed class Replica
     private IReadOnlyList<MemberRecord>? _reachable;
     private bool _hasNews;
     private long _statusAt;
+    private ulong _incarnation;
     private long _now;
 
     public Replica(ReplicaParts parts)
@@ -61,6 +62,7 @@ internal sealed class Replica
         _room = parts.Room;
         _upkeep = new DiskUpkeep(parts, RequestSnapshot);
         _ledger = parts.Ledger;
+        _incarnation = parts.Ledger.Identity.Incarnation;
         _admin = parts.Admin;
         _transport = parts.Transport;
         _contacts = parts.Contacts;
@@ -126,6 +128,25 @@ internal sealed class Replica
         }
 
         return isDue;
+    }
+
+    /// <summary>Which directories peers have and what these promised; that this one began anew.</summary>
+    private void FollowDirectories(Input input)
+    {
+        if (input is Receive { Message: var message })
+        {
+            _ledger.Promises.Note(message, _raft);
+        }
+        else if (input is Standing standing && standing.Peer != _raft.Node)
+        {
+            _ledger.Promises.Begin(standing.Peer, standing.Incarnation);
+        }
+        else if (input is Standing own && own.Incarnation != _incarnation)
+        {
+            _incarnation = own.Incarnation;
+            _reachable = null; // The peers must see the new incarnation.
+            _transport.SetPeers([]);
+        }
     }
 
     /// <summary>Lets the transport and the ledger know whom to talk to, when that changed.</summary>
@@ -224,6 +245,7 @@ internal sealed class Replica
     {
         _hasNews |= input is not Tick;
         _recorder.Record(_now, input);
+        FollowDirectories(input);
         var effects = _raft.Step(input);
         _observer?.Stepped(_raft, input, effects);
         _outbox.Send(effects.Send);
@@ -348,9 +370,9 @@ internal sealed class Replica
             case TailReplaced replaced: Log.TailReplaced(_logger, replaced.From.Value, replaced.OldLast.Value); break;
             case TailLost lost:
                 Log.TailLost(_logger, lost.Acknowledged.Value, lost.Last.ToString());
-                _ledger.GiveUpVote();
-                _reachable = null; // The peers must see the new incarnation.
-                _transport.SetPeers([]);
+                _ledger.GiveUpVote(
+                    $"the log ended at {lost.Last}, before entry {lost.Acknowledged}, which had been acknowledged: the "
+                    + "disk lost entries, or an older copy of the directory was put back.");
                 break;
             case PeerTailLost lost:
                 _ledger.DistrustVotes(lost.Peer, lost.Incarnation);

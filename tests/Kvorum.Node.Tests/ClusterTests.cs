@@ -200,6 +200,38 @@ public sealed class ClusterTests
     }
 
     [Fact]
+    public async Task A_node_that_was_rolled_back_gets_no_leader_elected_that_lacks_what_it_acknowledged()
+    {
+        await using var cluster = await TestCluster.StartAsync(3);
+        var leader = await cluster.LeaderAsync();
+        var nodes = cluster.Nodes.Where(node => node != leader).Select(node => node.Status.Node).ToArray();
+        var (rolledBack, lagging) = (nodes[0], nodes[1]);
+        await cluster.ConvergedAsync();
+        await cluster.StopAsync(rolledBack);
+        var copy = cluster.PathOf(rolledBack) + "-copy";
+        Copy(cluster.PathOf(rolledBack), copy);
+        cluster.Start(rolledBack);
+        await cluster.LeaderAsync();
+        await cluster.StopAsync(lagging);
+        await TestCluster.PutAsync(leader, "k", "acknowledged");
+        var counted = leader.Status.Node;
+        await cluster.StopAsync(rolledBack);
+        Directory.Delete(cluster.PathOf(rolledBack), recursive: true);
+        Directory.Move(copy, cluster.PathOf(rolledBack));
+
+        // The one that counted remembers, whether it leads by then or not: with the old copy there is no majority.
+        await TestCluster.UntilAsync("it leads no more", () => cluster[counted].Status.Role is not NodeRole.Leader);
+        cluster.Start(rolledBack);
+        await TestCluster.UntilAsync("the copy has no vote", () => cluster[rolledBack].Status is { MayVote: false } now
+            && now.NoVoteReason!.Contains($"node {counted:x} remembers", StringComparison.Ordinal));
+        Assert.All(cluster.Nodes, node => Assert.Null(node.Status.Leader));
+
+        cluster.Start(lagging);
+        await cluster.VotesAsync(rolledBack);
+        Assert.Equal("acknowledged", await TestCluster.GetAsync(cluster[rolledBack], "k"));
+    }
+
+    [Fact]
     public async Task A_second_node_on_the_same_directory_is_refused()
     {
         await using var cluster = await TestCluster.StartAsync(1);

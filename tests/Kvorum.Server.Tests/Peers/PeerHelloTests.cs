@@ -16,13 +16,13 @@ public sealed class PeerHelloTests
     [Fact]
     public void The_layout_is_the_one_in_the_format_page()
     {
-        var bytes = Encode(new PeerHello(1, 2, 3, 4, 5));
+        var bytes = Encode(new PeerHello(1, 2, 3, 4, 5) { Promise = new PeerPromise(6, 7, 8) });
 
         Assert.Equal(
-            "4B565048" + "0100" + "0000" + "0100000000000000" + "0200000000000000" + "0300000000000000"
-            + "0400000000000000" + "0500000000000000",
-            Convert.ToHexString(bytes.AsSpan(0, 48)));
-        Assert.Equal(52, bytes.Length);
+            "4B565048" + "0200" + "0000" + "0100000000000000" + "0200000000000000" + "0300000000000000"
+            + "0400000000000000" + "0500000000000000" + "0600000000000000" + "0700000000000000" + "0800000000000000",
+            Convert.ToHexString(bytes.AsSpan(0, 72)));
+        Assert.Equal(76, bytes.Length);
     }
 
     [Fact]
@@ -56,7 +56,7 @@ public sealed class PeerHelloTests
 
         Assert.False(PeerHello.TryDecode(bytes, out _, out var error));
 
-        Assert.Equal("peer protocol version 9 where 1 was expected", error);
+        Assert.Equal("peer protocol version 9 where 2 was expected", error);
     }
 
     [Fact]
