@@ -24,10 +24,18 @@ internal static class SafeHalt
         Silent = 3,
     }
 
-    /// <summary>A majority still has its votes: then it must answer, and no rule is lifted.</summary>
-    public static bool GoesOn(IReadOnlyList<SimNode> nodes) =>
-        nodes.Count(node => node.Place <= node.Voters.Count && StandOf(node) is Stand.Remembers)
-            > nodes[0].Voters.Count / 2;
+    /// <summary>
+    /// A majority still has its votes, by the membership in the newest of their logs, in a joint one of both sets: then
+    /// it must answer, and no rule is lifted. A loss in the midst of a change may leave a majority of one set only.
+    /// </summary>
+    public static bool GoesOn(IReadOnlyList<SimNode> nodes)
+    {
+        var whole = nodes.Where(node => StandOf(node) is Stand.Remembers).ToList();
+        var newest = whole.MaxBy(node => (node.Process!.Raft!.LastEntry.Term, node.Process.Raft.LastEntry.Index));
+        return newest?.Process?.Raft?.Membership is { } membership
+            && IsMajority(whole, membership.Voters)
+            && (!membership.IsJoint || IsMajority(whole, membership.OutgoingVoters));
+    }
 
     /// <returns>Null when every node without a vote says why and nobody leads; else what is wrong.</returns>
     public static string? Check(IReadOnlyList<SimNode> nodes)
@@ -53,6 +61,17 @@ internal static class SafeHalt
     public static string Tell(IReadOnlyList<SimNode> nodes) => string.Join("; ", nodes.Select(node =>
         $"{node.Place} {StandOf(node).ToString().ToLowerInvariant()}"
         + ((node.Refusal ?? ReasonOf(node)) is { } reason ? $" ({reason})" : "")));
+
+    private static bool IsMajority(List<SimNode> whole, ReadOnlySpan<NodeId> voters)
+    {
+        var count = 0;
+        foreach (var voter in voters)
+        {
+            count += whole.Exists(node => (ulong)node.Place == voter.Value) ? 1 : 0;
+        }
+
+        return count > voters.Length / 2;
+    }
 
     private static Stand StandOf(SimNode node) => node.Process switch
     {
