@@ -22,6 +22,16 @@ public class ScenarioTextTests
     }
 
     [Fact]
+    public void A_story_of_several_lines_stays_a_comment()
+    {
+        var scenario = new Scenario("a title", [], ["a node stopped:\n   at a place\n   at another"], Simulation.Plan(1));
+
+        var again = ScenarioText.Parse(ScenarioText.Format(scenario));
+
+        Assert.Equal(["a node stopped:", "at a place", "at another"], again.Story);
+    }
+
+    [Fact]
     public void Every_setting_has_its_name_in_scenario_files()
     {
         var named = SettingsTable.All.Count;

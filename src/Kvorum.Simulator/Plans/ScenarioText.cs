@@ -14,9 +14,9 @@ public static class ScenarioText
     public static string Format(Scenario scenario)
     {
         var text = new StringBuilder();
-        foreach (var line in scenario.Story)
+        foreach (var line in scenario.Story.SelectMany(line => line.Split('\n')))
         {
-            text.Append("# ").Append(line).Append('\n');
+            text.Append("# ").Append(line.TrimEnd()).Append('\n');
         }
 
         if (scenario.Title.Length > 0)

@@ -18,13 +18,15 @@ public class BrokenJudgeTests
     {
         var (right, differential) = JudgeOf(judge);
 
-        Assert.NotNull(differential.FindDisagreement(new BrokenJudge(right, LensOf(bug, judge))));
+        var broken = new BrokenJudge(right, LensOf(bug, judge));
+        Assert.NotNull(differential.FindDisagreement(broken, cancel: TestContext.Current.CancellationToken));
     }
 
     [Fact]
     public void The_comparison_rejects_a_judge_that_finds_everything_valid() =>
         Assert.All(Judges, judge =>
-            Assert.NotNull(JudgeOf(judge).Differential.FindDisagreement(new SleepingJudge())));
+            Assert.NotNull(JudgeOf(judge).Differential.FindDisagreement(
+                new SleepingJudge(), cancel: TestContext.Current.CancellationToken)));
 
     [Fact]
     public void A_judge_that_cannot_decide_does_not_pass_for_one_that_can()
@@ -32,7 +34,8 @@ public class BrokenJudgeTests
         var history = HistoryMaker.Make(seed: 3, Mix.SingleKey, count: 40);
 
         Assert.Equal(VerdictKind.Undecided, new LinearizabilityJudge(stepsMax: 5).Judge(history).Kind);
-        Assert.NotNull(JudgeOf("linearizability").Differential.FindDisagreement(new LinearizabilityJudge(stepsMax: 1)));
+        Assert.NotNull(JudgeOf("linearizability").Differential.FindDisagreement(
+            new LinearizabilityJudge(stepsMax: 1), cancel: TestContext.Current.CancellationToken));
     }
 
     private static TheoryData<string, string> AllPairs()
