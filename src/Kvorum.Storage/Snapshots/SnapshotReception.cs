@@ -15,6 +15,9 @@ internal sealed class SnapshotReception
     private IDiskFile? _file;
     private ulong _length;
 
+    /// <summary>So many of the bytes an earlier process wrote.</summary>
+    private ulong _takenUp;
+
     /// <summary>Takes up what an earlier process left, if its note is readable.</summary>
     public SnapshotReception(IDisk disk, string pathPrefix, GroupId group)
     {
@@ -76,6 +79,7 @@ internal sealed class SnapshotReception
         _file = null;
         _snapshot = null;
         _length = 0;
+        _takenUp = 0;
         _disk.Delete(_notePath);
         _disk.Delete(BytesPath);
     }
@@ -83,6 +87,7 @@ internal sealed class SnapshotReception
     private bool IsWhole(SnapshotDescriptor snapshot)
     {
         _file ??= _disk.Open(BytesPath, create: false);
+        Rewrite(_file);
         _file.Sync();
         _file.Dispose();
         _file = null;
@@ -101,6 +106,29 @@ internal sealed class SnapshotReception
         {
             return false;
         }
+    }
+
+    /// <summary>
+    /// Writes again what an earlier process wrote: perhaps it ended because a sync failed, and after that the kernel
+    /// may show bytes that the medium never got; only a write makes it try them once more.
+    /// </summary>
+    private void Rewrite(IDiskFile file)
+    {
+        var buffer = new byte[_takenUp == 0 ? 0 : SnapshotFormat.ChunkBytes];
+        for (ulong offset = 0; offset < _takenUp;)
+        {
+            var left = (int)Math.Min((ulong)buffer.Length, _takenUp - offset);
+            var count = file.Read(buffer.AsSpan(0, left), (long)offset);
+            if (count == 0)
+            {
+                return; // Shorter than it was: the checksums find it.
+            }
+
+            file.Write(buffer.AsSpan(0, count), (long)offset);
+            offset += (ulong)count;
+        }
+
+        _takenUp = 0;
     }
 
     private void Start(SnapshotDescriptor snapshot)
@@ -134,6 +162,7 @@ internal sealed class SnapshotReception
 
         _file = _disk.Open(BytesPath, create: false);
         _length = (ulong)_file.Length;
+        _takenUp = _length;
         return _length <= _snapshot.Length;
     }
 }

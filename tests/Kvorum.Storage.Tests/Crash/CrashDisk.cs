@@ -252,6 +252,7 @@ internal sealed class CrashDisk : IDisk
     {
         private readonly List<(long Offset, byte[]? Bytes)> _pending = [];
         private byte[] _durable = (byte[])bytes.Clone();
+        private bool _hasGhosts;
 
         public byte[] Current { get; private set; } = bytes;
 
@@ -269,7 +270,16 @@ internal sealed class CrashDisk : IDisk
 
         public void Sync()
         {
-            _durable = (byte[])Current.Clone();
+            _durable = _hasGhosts
+                ? _pending.Aggregate(_durable, (image, write) => Applied(image, write.Offset, write.Bytes))
+                : (byte[])Current.Clone();
+            _pending.Clear();
+        }
+
+        /// <summary>The kernel gives up what was pending and calls it clean: seen, and never on the medium.</summary>
+        public void FailSync()
+        {
+            _hasGhosts |= _pending.Count > 0;
             _pending.Clear();
         }
 
@@ -364,6 +374,11 @@ internal sealed class CrashDisk : IDisk
             () =>
             {
                 disk.Syncs++;
+                if (disk.FailsSyncs)
+                {
+                    content.FailSync();
+                }
+
                 disk.ThrowIfSyncsFail(path);
                 content.Sync();
             },

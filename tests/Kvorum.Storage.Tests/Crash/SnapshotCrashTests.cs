@@ -137,6 +137,28 @@ public sealed class SnapshotCrashTests
         }
     }
 
+    [Fact]
+    public void What_was_received_before_a_failed_sync_is_on_the_medium_when_it_is_published()
+    {
+        var source = new SnapshotStore(new CrashDisk(), Directory, Logs.Group);
+        var sent = Write(source, 200);
+        var raw = source.ReadRaw(sent, 0, int.MaxValue);
+        var disk = WithOneSnapshot(out _);
+        var store = new SnapshotStore(disk, Directory, Logs.Group);
+        Transfer(store, sent, raw);
+        disk.FailsSyncs = true;
+        Assert.Throws<SyncFailedException>(() => store.TryPublishReceived(sent));
+        disk.FailsSyncs = false;
+
+        // Another process of the same machine: it reads what the kernel shows.
+        store = new SnapshotStore(disk, Directory, Logs.Group);
+        Transfer(store, sent, raw);
+        Assert.True(store.TryPublishReceived(sent));
+        var again = new SnapshotStore(disk.AfterCrash(Survival.None, new Random(1)), Directory, Logs.Group);
+        Assert.Empty(again.Damaged);
+        Assert.Equal(sent, again.Newest);
+    }
+
     private static DataDirectory OpenData(CrashDisk disk) =>
         DataDirectory.Open(disk, "/data", clusterId: 7, new NodeId(3), newIncarnation: 5, "pid 1");
 
