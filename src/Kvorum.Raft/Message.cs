@@ -25,9 +25,12 @@ public abstract record Message(GroupId Group, NodeId From, NodeId To, Term Term)
 /// A leader asked for this campaign (thesis §3.10): do not refuse it because a leader is heard.
 /// </param>
 /// <param name="Incarnation">The directory by which the candidate's membership names it; 0 for none.</param>
+/// <param name="Candidate">
+/// Who the candidate is and where: a voter that was away when it joined could not answer it otherwise. Null for none.
+/// </param>
 public sealed record RequestVote(
     GroupId Group, NodeId From, NodeId To, Term Term, EntryId LastEntry, bool IsPreVote, NodeId? LostLeader, bool IsTransfer,
-    ulong Incarnation = 0)
+    ulong Incarnation = 0, MemberRecord? Candidate = null)
     : Message(Group, From, To, Term)
 {
     public override bool IsFromTheFuture => IsPreVote;

@@ -173,6 +173,7 @@ public sealed partial class RaftNode
 
     private void RequestVotes(Term term, bool isPreVote, bool isTransfer)
     {
+        var self = _memberships.Find(_options.Node);
         foreach (var peer in _peers)
         {
             if (!peer.Counts && !RaftMutants.LearnerCounts)
@@ -183,7 +184,7 @@ public sealed partial class RaftNode
             var request = new RequestVote(
                 _options.Group, _options.Node, peer.Node, term, _log.Last, isPreVote,
                 isPreVote ? _hurriedFrom : null, isTransfer,
-                _membership.Find(_options.Node)?.Incarnation ?? 0);
+                _membership.Find(_options.Node)?.Incarnation ?? 0, self);
             if (isPreVote)
             {
                 _effects.AddSend(request);
@@ -211,8 +212,11 @@ public sealed partial class RaftNode
         {
             // Thesis §4.2.3: without this a replica that cannot hear the leader would depose it again and again.
             Refuse(request);
+            return;
         }
-        else if (request.IsPreVote)
+
+        Meet(request);
+        if (request.IsPreVote)
         {
             OnPreVote(request);
         }

@@ -8,12 +8,8 @@ public sealed partial class RaftNode
     /// <summary>A learner is promoted by itself after it kept up for so many heartbeats in a row.</summary>
     internal const int PromotionRounds = 3;
 
-    /// <summary>A removed node is told so many times, a heartbeat apart.</summary>
-    internal const int FarewellBeats = 20;
-
     private readonly MembershipHistory _memberships;
     private readonly List<Standing> _standings = [];
-    private readonly List<Farewell> _farewells = [];
     private readonly ForwardMemory _forwards = new();
     private Membership _membership;
     private bool _ownMayVote;
@@ -24,8 +20,6 @@ public sealed partial class RaftNode
 
     /// <summary>The last term this process led: only of that one it remembers what it answered.</summary>
     private Term? _lastLedTerm;
-    private (LogIndex Index, Membership Membership)? _notice;
-
     /// <summary>The membership in force: the newest of the log, committed or not (thesis §4.1).</summary>
     public Membership Membership => _membership;
 
@@ -40,12 +34,6 @@ public sealed partial class RaftNode
 
     /// <summary>Whether this node's vote counts: its directory is the one the membership speaks of.</summary>
     public bool MayVote => _mayVote;
-
-    /// <summary>
-    /// Whom the host should be able to reach: members, nodes that are being told of their removal, and those that a
-    /// leader named who is not known as a member yet. The object is another one after each change.
-    /// </summary>
-    public IReadOnlyList<MemberRecord> Reachable { get; private set; } = [];
 
     private void OnChangeMembers(ChangeMembers change)
     {
@@ -300,6 +288,7 @@ public sealed partial class RaftNode
         }
 
         _membership = _memberships.InForce;
+        _candidates.RemoveAll(candidate => _membership.Contains(candidate.Node));
         _effects.AddEvent(new MembershipChanged(_memberships.LastIndex, _membership));
         MakePeers();
         if (_lead is { } lead)
@@ -375,37 +364,6 @@ public sealed partial class RaftNode
         _hasLostTail &= mine == 0 || mine != _incarnation;
     }
 
-    private void UpdateReachable()
-    {
-        var nodes = new List<MemberRecord>(_membership.Members);
-        foreach (var farewell in _farewells)
-        {
-            AddMissing(nodes, farewell.Record);
-        }
-
-        if (_notice is { } notice)
-        {
-            foreach (var member in notice.Membership.Members)
-            {
-                AddMissing(nodes, member);
-            }
-        }
-
-        nodes.RemoveAll(member => member.Node == _options.Node);
-        if (!nodes.SequenceEqual(Reachable))
-        {
-            Reachable = nodes;
-        }
-    }
-
-    private static void AddMissing(List<MemberRecord> nodes, MemberRecord record)
-    {
-        if (!nodes.Exists(known => known.Node == record.Node))
-        {
-            nodes.Add(record);
-        }
-    }
-
     private Standing? FindStanding(NodeId node)
     {
         foreach (var standing in _standings)
@@ -471,61 +429,6 @@ public sealed partial class RaftNode
         peer.RoundTarget = _log.Last.Index;
     }
 
-    /// <summary>
-    /// Somebody who does not answer may not know us, or not where to answer to: the notice has the addresses.
-    /// </summary>
-    private void GiveNotice(PeerProgress peer)
-    {
-        var isSilent = !peer.HasAnswered || !IsActive(peer);
-        if (isSilent && (peer.NoticedAt == 0 || _now - peer.NoticedAt >= (ulong)_options.ElectionTicks / 2))
-        {
-            peer.NoticedAt = _now;
-            SendNotice(peer.Node, _memberships.CommittedIndex, _memberships.Committed);
-        }
-    }
-
-    private void TickFarewells()
-    {
-        if (_farewells.Count == 0)
-        {
-            return;
-        }
-
-        foreach (var farewell in _farewells)
-        {
-            farewell.Beats++;
-            SendNotice(farewell.Record.Node, farewell.Index, farewell.Membership);
-        }
-
-        if (_farewells.RemoveAll(farewell => farewell.Beats >= FarewellBeats) > 0)
-        {
-            UpdateReachable();
-        }
-    }
-
-    private void SendNotice(NodeId to, LogIndex index, Membership membership) =>
-        _effects.AddSend(new MembershipNotice(_options.Group, _options.Node, to, _term, index, membership));
-
-    private void OnMembershipNotice(MembershipNotice notice)
-    {
-        if (notice.Membership.WasRemoved(_options.Node) && !IsRemoved)
-        {
-            // An id is never used again, so an old notice says it as well as a new one.
-            _wasTold = true;
-            _effects.AddEvent(new RemovedFromCluster());
-            if (_role is not (Role.Follower or Role.Leader))
-            {
-                BecomeFollower(_term, leader: null);
-            }
-        }
-
-        if (notice.Index > _memberships.CommittedIndex && (_notice is not { } known || notice.Index > known.Index))
-        {
-            _notice = (notice.Index, notice.Membership);
-            UpdateReachable();
-        }
-    }
-
     private (AdminResult Result, string Reason) StartTransfer(LeaderState lead, NodeId? to)
     {
         if (lead.Transferee is { } under)
@@ -580,17 +483,5 @@ public sealed partial class RaftNode
         }
 
         return values.Reached();
-    }
-
-    /// <summary>A node that is being told of its removal.</summary>
-    private sealed class Farewell(MemberRecord record, LogIndex index, Membership membership)
-    {
-        public MemberRecord Record { get; } = record;
-
-        public LogIndex Index { get; } = index;
-
-        public Membership Membership { get; } = membership;
-
-        public int Beats { get; set; }
     }
 }

@@ -4,8 +4,8 @@ namespace Kvorum.Raft;
 
 /// <summary>One replica's consensus as a function: <see cref="Step"/> turns an input into effects.</summary>
 /// <remarks>
-/// The partial files follow the chapters of the thesis: Election, Replication, Reads, Snapshots, Membership,
-/// Forwarding. They share
+/// The partial files follow the chapters of the thesis: Election, Replication, Reads, Snapshots, Membership with
+/// Reachable, Forwarding. They share
 /// the state below; state that only a leader has is in <see cref="LeaderState"/>.
 /// </remarks>
 public sealed partial class RaftNode

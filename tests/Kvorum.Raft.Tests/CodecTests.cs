@@ -172,6 +172,7 @@ public sealed class CodecTests
         var membership = new Membership(
             [new NodeId(1), new NodeId(2)], [new NodeId(2), new NodeId(3)], [new NodeId(7)], [new NodeId(3)], [record],
             [new NodeId(9), new NodeId(8)]);
+        yield return new RequestVote(Group, From, To, term, id, false, null, true, 99, record);
         yield return new MembershipNotice(Group, From, To, term, new LogIndex(5), membership);
         yield return new MembershipNotice(Group, From, To, term, new LogIndex(5), Membership.Empty);
         var change = new MembershipChange(MembershipChangeKind.Replace, new NodeId(2), record, StaysLearner: true);

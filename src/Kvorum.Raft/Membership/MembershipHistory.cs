@@ -20,6 +20,20 @@ internal sealed class MembershipHistory
     /// <summary>Where the newest one of the log stands.</summary>
     public LogIndex LastIndex => _known[^1].Index;
 
+    /// <summary>What the newest membership that has the node says of it; null when none has.</summary>
+    public MemberRecord? Find(NodeId node)
+    {
+        for (var i = _known.Count - 1; i >= 0; i--)
+        {
+            if (_known[i].Membership.Find(node) is { } record)
+            {
+                return record;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The newest one is not known to be committed.</summary>
     public bool IsChanging => _known.Count > 1;
 

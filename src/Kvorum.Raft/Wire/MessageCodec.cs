@@ -85,7 +85,8 @@ public static partial class MessageCodec
 
     private static int BodySize(Message message) => message switch
     {
-        RequestVote => EntryIdBytes + 8 + 1 + 1 + 8,
+        RequestVote request => EntryIdBytes + 8 + 1 + 1 + 8 + 1
+            + (request.Candidate is { } candidate ? MembershipCodec.Size(candidate) : 0),
         VoteReply => 1 + 1,
         AppendEntries append => EntryIdBytes + 8 + 4 + SizeOf(append.Entries.Span),
         AppendReply => 1 + 8 + EntryIdBytes + 1 + 8,
@@ -161,6 +162,12 @@ public static partial class MessageCodec
                 writer.Bool(request.IsPreVote);
                 writer.Bool(request.IsTransfer);
                 writer.UInt64(request.Incarnation);
+                writer.Bool(request.Candidate is not null);
+                if (request.Candidate is { } candidate)
+                {
+                    MembershipCodec.Write(candidate, ref writer);
+                }
+
                 break;
             case VoteReply reply:
                 writer.Bool(reply.IsPreVote);
@@ -265,8 +272,11 @@ public static partial class MessageCodec
         var last = reader.EntryId();
         var lostLeader = reader.NodeOrNone();
         var isPreVote = reader.Bool();
+        var isTransfer = reader.Bool();
+        var incarnation = reader.UInt64();
+        var candidate = reader.Bool() ? MembershipCodec.ReadMember(ref reader) : null;
         return new RequestVote(
-            group, from, to, term, last, isPreVote, lostLeader, reader.Bool(), reader.UInt64());
+            group, from, to, term, last, isPreVote, lostLeader, isTransfer, incarnation, candidate);
     }
 
     private readonly record struct Header(GroupId Group, NodeId From, NodeId To, Term Term);

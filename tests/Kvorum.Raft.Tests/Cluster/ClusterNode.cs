@@ -138,7 +138,7 @@ internal sealed class ClusterNode
         var write = _writes[0];
         _writes.RemoveAt(0);
         WriteToDisk(write);
-        write.Messages.ForEach(_cluster.Post);
+        write.Messages.ForEach(Post);
         if (write.Id != WriteId.None)
         {
             Step(new Persisted(write.Id));
@@ -217,7 +217,7 @@ internal sealed class ClusterNode
     {
         foreach (var message in effects.Send)
         {
-            _cluster.Post(message);
+            Post(message);
         }
 
         NoteWrite(effects);
@@ -276,7 +276,17 @@ internal sealed class ClusterNode
         }
         else
         {
-            Array.ForEach(later, _cluster.Post);
+            Array.ForEach(later, Post);
+        }
+    }
+
+    /// <summary>The transport knows only whom the replica says it should reach; who joins has its contacts.</summary>
+    private void Post(Message message)
+    {
+        if (Raft is not { Membership.Members.Count: > 0 } raft
+            || raft.Reachable.Any(member => member.Node == message.To))
+        {
+            _cluster.Post(message);
         }
     }
 

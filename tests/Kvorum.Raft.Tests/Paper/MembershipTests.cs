@@ -126,6 +126,97 @@ public sealed class MembershipTests
     }
 
     [Fact]
+    public void Candidate_tells_who_it_is_and_where()
+    {
+        var me = new MemberRecord(new NodeId(1), 0, false, null, "n1", "http://n1:2380", []);
+        var node = new RaftNode(Options(), Recovered(0) with
+        {
+            Membership = Membership.Initial([me, MemberRecord.Of(new NodeId(2)), MemberRecord.Of(new NodeId(3))]),
+        });
+        var asked = new List<RequestVote>();
+        while (node.Role is not Role.PreCandidate)
+        {
+            asked.AddRange(node.Step(Tick.Instance).Send.OfType<RequestVote>());
+        }
+
+        Assert.Equal([me, me], asked.Select(request => request.Candidate));
+    }
+
+    [Fact]
+    public void Voter_can_answer_a_candidate_that_came_while_it_was_away()
+    {
+        var node = Started();
+        node.Step(new Receive(CallOf(4, "http://n4:2380", new EntryId(new Term(1), new LogIndex(9)))));
+        Assert.Equal("http://n4:2380", AddressAt(node, 4));
+        Assert.Equal(Members(3), node.Membership); // It is no member for that.
+    }
+
+    [Fact]
+    public void Candidate_that_moved_is_answered_where_it_is()
+    {
+        var node = Started();
+        node.Step(new Receive(CallOf(3, "http://elsewhere:2380", new EntryId(new Term(1), new LogIndex(9)))));
+        Assert.Equal("http://elsewhere:2380", AddressAt(node, 3));
+
+        // What the log says later is newer.
+        var here = new MemberRecord(new NodeId(3), 0, false, null, "n3", "http://here:2380", []);
+        var moved = Membership.Initial([MemberRecord.Of(new NodeId(1)), MemberRecord.Of(new NodeId(2)), here]);
+        var entry = new LogEntry(Id(2, 1), EntryKind.Membership, MembershipCodec.Encode(moved));
+        node.Step(new Receive(Messages.Append(2, 2, EntryId.Start, 0, entry)));
+        Assert.Equal("http://here:2380", AddressAt(node, 3));
+    }
+
+    [Fact]
+    public void Candidate_is_not_believed_about_itself_while_a_leader_is_heard_or_with_an_older_log()
+    {
+        var follower = Follower();
+        follower.Step(new Receive(CallOf(4, "http://n4:2380", new EntryId(new Term(1), new LogIndex(9)))));
+        Assert.Null(AddressAt(follower, 4));
+
+        var ahead = Started(log: [1, 1]);
+        ahead.Step(new Receive(CallOf(4, "http://n4:2380", new EntryId(new Term(1), new LogIndex(1)))));
+        Assert.Null(AddressAt(ahead, 4));
+    }
+
+    [Fact]
+    public void Candidate_that_was_removed_is_not_looked_for()
+    {
+        var members = new Membership([new NodeId(1), new NodeId(2)], [], [], [], [], [new NodeId(4)]);
+        var node = new RaftNode(Options(), Recovered(0) with { Membership = members });
+        node.Step(new Receive(CallOf(4, "http://n4:2380", new EntryId(new Term(1), new LogIndex(9)))));
+        Assert.Null(AddressAt(node, 4));
+    }
+
+    [Fact]
+    public void Leader_that_moved_while_a_follower_was_away_is_answered_where_it_is()
+    {
+        var node = Started();
+        var leader = new MemberRecord(new NodeId(2), 0, false, null, "n2", "http://elsewhere:2380", []);
+        var members = Membership.Initial([MemberRecord.Of(new NodeId(1)), leader, MemberRecord.Of(new NodeId(3))]);
+        node.Step(new Receive(new MembershipNotice(
+            Group, new NodeId(2), new NodeId(1), new Term(1), new LogIndex(9), members)));
+        Assert.Equal("http://elsewhere:2380", AddressAt(node, 2));
+    }
+
+    [Fact]
+    public void Leader_that_goes_is_answered_until_its_removal_is_committed()
+    {
+        var node = Follower();
+        NodeId[] all = [new NodeId(1), new NodeId(2), new NodeId(3)];
+        var joint = new Membership([new NodeId(1), new NodeId(3)], all, [], [], [], []);
+        var after = new Membership([new NodeId(1), new NodeId(3)], [], [], [], [], [new NodeId(2)]);
+        var first = new LogEntry(Id(1, 1), EntryKind.Membership, MembershipCodec.Encode(joint));
+        var second = new LogEntry(Id(1, 2), EntryKind.Membership, MembershipCodec.Encode(after));
+        node.Step(new Receive(Messages.Append(2, 1, EntryId.Start, 0, first, second)));
+        Assert.Equal(after, node.Membership);
+        Assert.NotNull(AddressAt(node, 2));
+
+        node.Step(new Receive(Messages.Append(2, 1, Id(1, 2), 2)));
+        Assert.Equal(after, node.CommittedMembership);
+        Assert.Null(AddressAt(node, 2));
+    }
+
+    [Fact]
     public void Removed_id_is_never_used_again_and_the_last_voter_stays()
     {
         var now = new Membership([new NodeId(1)], [], [], [], [], [new NodeId(7)]);
@@ -156,6 +247,15 @@ public sealed class MembershipTests
         Assert.Equal(77UL, node.Membership.Find(new NodeId(3))!.Incarnation);
         Assert.True(node.MayVoteOf(new NodeId(3)));
     }
+
+    private static RequestVote CallOf(ulong candidate, string peerUrl, EntryId last) =>
+        Messages.RequestVote(candidate, term: 2, last, isPreVote: true) with
+        {
+            Candidate = new MemberRecord(new NodeId(candidate), 0, false, null, $"n{candidate}", peerUrl, []),
+        };
+
+    private static string? AddressAt(RaftNode node, ulong other) =>
+        node.Reachable.FirstOrDefault(member => member.Node == new NodeId(other))?.PeerUrl;
 
     private static string Refusal(MembershipChange change, Membership now) =>
         change.Plan(now, [], new NodeId(1), LogIndex.Zero).Refusal ?? "";
