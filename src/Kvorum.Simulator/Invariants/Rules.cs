@@ -20,6 +20,8 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
     private readonly QueueLimits _limits = new(settings);
     private readonly QuietAfterSettling _quiet = new();
     private readonly FreshReads _reads = new();
+    private (LogIndex Index, Membership Membership) _members = (
+        LogIndex.Zero, new(Enumerable.Range(1, settings.Voters).Select(voter => new NodeId((ulong)voter)), []));
 
     public override bool SeesFrames => true;
 
@@ -35,6 +37,14 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
     public override void Stepped(int node, RaftNode raft, Input input, Effects effects)
     {
         Stepped(node, ReplicaView.Of(raft), input, effects);
+        for (var i = 0; i < effects.Events.Count; i++)
+        {
+            if (effects.Events[i] is MembershipCommitted committed && committed.Index > _members.Index)
+            {
+                _members = (committed.Index, committed.Membership);
+            }
+        }
+
         var record = RecordOf(node);
         if (!ReferenceEquals(raft.Membership, record.Seen) || !ReferenceEquals(record.Membership, record.Expected))
         {
@@ -123,6 +133,11 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
 
         for (var node = 1; node <= _nodes.Count; node++)
         {
+            if (!_members.Membership.Contains(new NodeId((ulong)node)))
+            {
+                continue; // Nobody waited for it.
+            }
+
             if (RecordOf(node) is { IsRunning: true, Machine: { } machine })
             {
                 Check("R10", _state.CheckKept(node, machine.Revision));
@@ -186,6 +201,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
     {
         var record = RecordOf(node);
         var before = record.View;
+        var inForce = record.Membership;
         FollowLog(node, record, view, input, effects);
         Check("R5", NeverBack.Check(node, before, view));
         Check("R9", LogKeepsCommitted.CheckEnds(node, record.Log, view));
@@ -213,7 +229,9 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
 
         if (view.Commit > before.Commit)
         {
-            OnCommitted(node, record, view);
+            // What a leader changes by itself it appends after it counted; what it is asked for, before.
+            var isAsked = input is ChangeMembers or Receive { Message: ChangeRequest };
+            OnCommitted(node, record, view, isAsked ? record.Membership : inForce);
         }
 
         for (var i = 0; i < effects.Apply.Count; i++)
@@ -338,7 +356,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
         Check("V2", _quiet.Elected(node, view.Term.Value, Now));
     }
 
-    private void OnCommitted(int node, NodeRecord record, in ReplicaView view)
+    private void OnCommitted(int node, NodeRecord record, in ReplicaView view, Membership inForce)
     {
         var log = record.Log;
         Check("R4", _committed.Compare(node, log, view.Commit));
@@ -361,7 +379,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
         var commit = view.Commit;
         var chain = log.ChainAt(commit);
         Check("R6", SyncedOnQuorum.Check(
-            node, commit, record.Membership, voter => RecordOf((int)voter.Value).HasSynced(commit, chain)));
+            node, commit, inForce, voter => RecordOf((int)voter.Value).HasSynced(commit, chain)));
 
         // Who leads a later term already must have it as well.
         for (var other = 1; other <= _nodes.Count; other++)

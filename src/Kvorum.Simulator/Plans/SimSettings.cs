@@ -6,6 +6,9 @@ namespace Kvorum.Simulator;
 /// </summary>
 public sealed record SimSettings
 {
+    /// <summary>The most nodes that a run ever has, those that come and go included.</summary>
+    internal const int PlacesMax = 12;
+
     // The cluster.
     public int Voters { get; init; } = 3;
 

@@ -36,10 +36,16 @@ internal static class SwarmSettings
         (FaultKind.ClockJump, 15, 10, 0),
         (FaultKind.TakeSnapshot, 25, 20, 0),
         (FaultKind.StaleWrite, 15, 6, 0),
-        (FaultKind.RemoveMember, 20, 3, 0),
-        (FaultKind.TransferLeadership, 20, 10, 0),
         (FaultKind.UpdateMember, 25, 20, 0),
         (FaultKind.OldLeaderReturns, 30, 10, 4_000_000),
+    ];
+
+    private static readonly (FaultKind Kind, int OnPercent, int PerMinuteMax, bool IsChange)[] MemberKinds =
+    [
+        (FaultKind.AddMember, 80, 15, true),
+        (FaultKind.RemoveMember, 80, 12, true),
+        (FaultKind.ReplaceMember, 60, 10, true),
+        (FaultKind.TransferLeadership, 30, 20, false),
     ];
 
     public static SimSettings Draw(ulong seed)
@@ -48,11 +54,12 @@ internal static class SwarmSettings
         var isCalm = chance.Below(20) == 0;
         var settings = Network(chance, Cluster(chance), isCalm);
         settings = WithPatience(settings) with { IsBeyondTolerance = LossPlan.IsBeyondTolerance(seed) };
-        return isCalm ? settings : settings with
+        settings = isCalm ? settings : settings with
         {
             Faults = Faults(chance),
             ApplyDelayMean = chance.Pick([0, 0, 0, 0, 20_000, 300_000]),
         };
+        return Members(new ChanceSource(new KeyedChance(seed), ChanceStream.Settings, 1), settings, isCalm);
     }
 
     private static SimSettings Cluster(ChanceSource chance)
@@ -121,6 +128,30 @@ internal static class SwarmSettings
             ReorderPerMillion = chance.Pick([0, 1_000, 100_000]),
             HeavyTailPerMillion = chance.Pick([0, 1_000, 20_000]),
         };
+    }
+
+    /// <summary>Learners from the beginning, and operators who change who is a member and who leads.</summary>
+    private static SimSettings Members(ChanceSource chance, SimSettings settings, bool isCalm)
+    {
+        if (settings.IsBeyondTolerance)
+        {
+            return settings; // What such a run loses must be all that it is about.
+        }
+
+        settings = settings with { Learners = chance.Pick([0, 0, 0, 1, 2, 3]) };
+        var changesMembers = chance.Below(3) == 0;
+        var rates = new List<FaultRate>(settings.Faults);
+        foreach (var (kind, onPercent, perMinuteMax, isChange) in MemberKinds)
+        {
+            var isOn = chance.Below(100) < onPercent && (changesMembers || !isChange);
+            var perMinute = Math.Max(1, perMinuteMax / chance.Pick([1, 3]));
+            if (isOn && !isCalm)
+            {
+                rates.Add(new FaultRate(kind, perMinute, 0));
+            }
+        }
+
+        return settings with { Faults = rates };
     }
 
     private static List<FaultRate> Faults(ChanceSource chance)

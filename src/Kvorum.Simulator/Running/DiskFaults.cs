@@ -7,6 +7,7 @@ internal sealed class DiskFaults(SimWorld world, SimNode[] nodes, FaultDriver dr
     {
         var node = nodes[fault.Nodes[0] - 1];
         var disk = node.Disk;
+        node.IsTailInDoubt |= IsTailLostUnseen(fault.Kind);
         switch (fault.Kind)
         {
             case FaultKind.SlowDisk:
@@ -46,6 +47,10 @@ internal sealed class DiskFaults(SimWorld world, SimNode[] nodes, FaultDriver dr
         }
     }
 
+    /// <summary>Whether what is left looks like a log that never was longer.</summary>
+    public static bool IsTailLostUnseen(FaultKind kind) =>
+        kind is FaultKind.MisdirectedWrite or FaultKind.LostWrite or FaultKind.OldBackup or FaultKind.TornTail;
+
     /// <summary>Ends the process, does something to its disk, and starts it again, when that can be stood.</summary>
     private void Replace(SimNode node, Fault fault, Action change)
     {
@@ -71,6 +76,7 @@ internal sealed class DiskFaults(SimWorld world, SimNode[] nodes, FaultDriver dr
             case FaultKind.WipedDirectory:
                 node.Disk.Wipe();
                 node.Directory++;
+                node.JoinsAnew |= driver.HaveVotersChanged;
                 break;
             case FaultKind.StaleWrite: RepeatWrite(node.Disk); break;
             case FaultKind.TornTail: TearTail(node.Disk, (int)Math.Clamp(fault.Amount, 1, 4096)); break;

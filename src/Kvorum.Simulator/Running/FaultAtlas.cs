@@ -12,16 +12,16 @@ namespace Kvorum.Simulator;
 /// Why so strict: a log whose tail was lost looks like one that was never longer, and an old copy of a directory looks
 /// whole. Nobody but the leader knows better, so while the others could elect a leader without it, no code can help.
 /// </remarks>
-internal sealed class FaultAtlas(SimSettings settings) : WorldObserver
+internal sealed class FaultAtlas(SimRoster roster) : WorldObserver
 {
     private readonly NodeLog[] _logs =
-        [.. Enumerable.Range(0, settings.Voters + settings.Learners + 1).Select(_ => new NodeLog())];
+        [.. Enumerable.Range(0, SimSettings.PlacesMax + 1).Select(_ => new NodeLog())];
 
     private EntryId _committed;
     private Term _term;
 
-    /// <summary>How many voters may be damaged in the whole run.</summary>
-    public int DamagedMax => (settings.Voters - 1) / 2;
+    /// <summary>How many voters, and those that are to become voters, may be damaged.</summary>
+    public int DamagedMax => (roster.Committed.Voters.Length - 1) / 2;
 
     /// <summary>The last entry anybody knows to be committed.</summary>
     public EntryId Committed => _committed;
@@ -33,18 +33,23 @@ internal sealed class FaultAtlas(SimSettings settings) : WorldObserver
         var holders = 0;
         foreach (var other in nodes)
         {
-            if (other == node || other.Place > settings.Voters)
+            if (other == node || !roster.Counts(other))
             {
                 continue;
             }
 
             damaged += other.IsDamaged ? 1 : 0;
+            if (!roster.IsVoter(other))
+            {
+                continue;
+            }
+
             var durable = _logs[other.Place].Durable;
             holders += other.IsRunning && !other.IsDamaged && HoldsAll(durable, _committed)
                 && HoldsAll(durable, _logs[node.Place].Durable) ? 1 : 0;
         }
 
-        return damaged < DamagedMax && holders > settings.Voters / 2 && _committed.Term == _term;
+        return damaged < DamagedMax && holders > roster.Committed.Voters.Length / 2 && _committed.Term == _term;
     }
 
     private static bool HoldsAll(EntryId log, EntryId needed) =>

@@ -10,26 +10,30 @@ internal sealed class FaultDriver
     private readonly SimNode[] _nodes;
     private readonly IReadOnlyList<WorldObserver> _observers;
     private readonly FaultAtlas _atlas;
+    private readonly SimRoster _roster;
     private readonly NetworkFaults _networkFaults;
     private readonly ProcessFaults _processFaults;
     private readonly DiskFaults _diskFaults;
     private readonly MemberFaults _memberFaults;
     private readonly LossFaults _losses;
     private readonly bool _isBeyondTolerance;
+    private readonly LeaderFaults _leaderFaults;
 
     public FaultDriver(
         SimWorld world, SimSettings settings, SimNetwork network, SimNode[] nodes,
-        IReadOnlyList<WorldObserver> observers, FaultAtlas atlas)
+        IReadOnlyList<WorldObserver> observers, FaultAtlas atlas, SimRoster roster, Marks marks)
     {
         _world = world;
         _network = network;
         _nodes = nodes;
         _observers = observers;
         _atlas = atlas;
-        _networkFaults = new NetworkFaults(world, network, nodes);
+        _roster = roster;
+        _networkFaults = new NetworkFaults(world, network);
         _processFaults = new ProcessFaults(world, settings, nodes, this);
         _diskFaults = new DiskFaults(world, nodes, this);
-        _memberFaults = new MemberFaults(world, network, nodes, this);
+        _memberFaults = new MemberFaults(world, nodes, network, roster, this, marks);
+        _leaderFaults = new LeaderFaults(world, nodes, network, this);
         _losses = new LossFaults(world, nodes);
         _isBeyondTolerance = settings.IsBeyondTolerance;
     }
@@ -39,6 +43,22 @@ internal sealed class FaultDriver
 
     /// <summary>More was destroyed than the cluster can stand: it may stop, if it says why.</summary>
     public bool HasLost => _losses.HasStruck;
+
+    /// <summary>Operators asked for other voters.</summary>
+    public bool HaveVotersChanged => _memberFaults.HasChanged;
+
+    /// <summary>Operators ask for nothing any more.</summary>
+    public bool IsMembershipOver { get; set; }
+
+    /// <summary>An operator still waits for an answer.</summary>
+    public bool IsOperatorWaiting => _memberFaults.IsWaiting;
+
+    /// <summary>The leader of the newest term.</summary>
+    public SimNode? Leader() => _leaderFaults.Leader();
+
+    public void AddLearners(int voters, int learners) => _memberFaults.AddLearners(voters, learners);
+
+    public void HandOver(SimProcess process, Action then) => _memberFaults.HandOver(process, then);
 
     public void Plan(IReadOnlyList<Fault> faults)
     {
@@ -60,7 +80,7 @@ internal sealed class FaultDriver
     });
 
     /// <summary>Whether the node may now lose what it promised.</summary>
-    public bool MayForget(SimNode node) => _atlas.MayForget(node, _nodes);
+    public bool MayForget(SimNode node) => _memberFaults.IsQuiet && _atlas.MayForget(node, _nodes);
 
     /// <summary>
     /// Whether the process of this node may end now: a damaged disk shows what it lost only when it is read again.
@@ -74,20 +94,17 @@ internal sealed class FaultDriver
     public IReadOnlyList<int> HealQuorum(ChanceSource chance)
     {
         IsOver = true;
-        var voters = _nodes[0].Voters.Count;
-        var whole = _nodes.Where(node => node.Place <= voters && !node.IsDamaged).Select(node => node.Place).ToList();
-        chance.Shuffle(whole);
-        var quorum = whole.Take(voters / 2 + 1).Order().ToList();
+        var quorum = LiveQuorum.Draw(_nodes, _roster, chance);
         HealLinksAndDisks();
-        foreach (var node in _nodes)
+        foreach (var node in _nodes.Where(node => node.IsInUse))
         {
-            if (node.IsLeaving)
-            {
-                node.Retire();
-            }
-            else if (quorum.Contains(node.Place))
+            if (quorum.Contains(node.Place))
             {
                 Repair(node);
+            }
+            else if (_roster.Counts(node) && !_roster.IsVoter(node))
+            {
+                HealOrCutOff(node, quorum, chance);
             }
             else
             {
@@ -131,6 +148,27 @@ internal sealed class FaultDriver
         node.Speed.SyncExtra = 0;
         node.Speed.HasSlowSyncs = false;
         node.Start();
+    }
+
+    /// <summary>
+    /// Who is about to become a voter is whole, or heard by nobody: half of a node would count for the majority.
+    /// </summary>
+    private void HealOrCutOff(SimNode node, List<int> quorum, ChanceSource chance)
+    {
+        if (!node.IsDamaged && chance.Below(2) == 0
+            && _roster.Committed.Find(new Raft.NodeId((ulong)node.Place)) is { Replaces: null })
+        {
+            Repair(node);
+            return;
+        }
+
+        node.Disarm();
+        node.PausedUntil = 0;
+        foreach (var place in quorum)
+        {
+            _network.Block(node.Place, place, isBlocked: true);
+            _network.Block(place, node.Place, isBlocked: true);
+        }
     }
 
     private void LeaveBroken(SimNode node, List<int> quorum, ChanceSource chance)
@@ -181,6 +219,7 @@ internal sealed class FaultDriver
             }
         }
 
+        _memberFaults.Tend();
         _world.At(_world.Now + SuperviseEvery, Supervise);
     }
 
@@ -189,6 +228,12 @@ internal sealed class FaultDriver
         if (IsOver || !HasNodes(fault) || !IsOfThisRun(fault.Kind))
         {
             return;
+        }
+
+        fault = Aim(fault);
+        if (DiskFaults.IsTailLostUnseen(fault.Kind) && _memberFaults.HasChanged)
+        {
+            return; // Which membership is lost with a tail, nobody could know.
         }
 
         if (fault.Kind is >= FaultKind.BitRot and <= FaultKind.StaleWrite && !MayForget(_nodes[fault.Nodes[0] - 1]))
@@ -213,12 +258,33 @@ internal sealed class FaultDriver
             case FaultKind.WipedMajority or FaultKind.RottenCopies: _losses.Strike(fault); break;
             case < FaultKind.ClockDrift: _diskFaults.Strike(fault); break;
             case < FaultKind.AddMember: _processFaults.StrikeOther(fault); break;
-            default: _memberFaults.Strike(fault); break;
+            case FaultKind.TakeSnapshot or FaultKind.OldLeaderReturns: _leaderFaults.Strike(fault); break;
+            default:
+                if (!IsMembershipOver)
+                {
+                    _memberFaults.Strike(fault);
+                }
+
+                break;
         }
     }
 
     private bool IsOfThisRun(FaultKind kind) =>
         _isBeyondTolerance ? !LossPlan.Spares(kind) : !LossPlan.IsLoss(kind);
+
+    /// <summary>Where a node is gone that the plan names, a member takes its place.</summary>
+    private Fault Aim(Fault fault)
+    {
+        if (fault.Nodes.All(place => _nodes[place - 1].IsInUse))
+        {
+            return fault;
+        }
+
+        var members = _nodes.Where(node => node.IsInUse && _roster.IsMember(node)).ToArray();
+        var aimed = fault.Nodes.Select(place =>
+            _nodes[place - 1].IsInUse ? place : members[(place - 1) % members.Length].Place);
+        return fault with { Nodes = [.. aimed.Distinct()] };
+    }
 
     /// <summary>A plan may have been shrunk to fewer nodes.</summary>
     private bool HasNodes(Fault fault)

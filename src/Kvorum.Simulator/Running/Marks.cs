@@ -7,13 +7,18 @@ namespace Kvorum.Simulator;
 internal sealed class Marks(SimSettings settings) : WorldObserver
 {
     private readonly SimCounters _counts = new();
-    private readonly Role[] _roles = new Role[settings.Voters + settings.Learners + 1];
-    private readonly bool[] _hasRun = new bool[settings.Voters + settings.Learners + 1];
+    private readonly Role[] _roles = new Role[SimSettings.PlacesMax + 1];
+    private readonly LogIndex[] _membershipAt = new LogIndex[SimSettings.PlacesMax + 1];
+    private readonly bool[] _hasRun = new bool[SimSettings.PlacesMax + 1];
 
     public IReadOnlyDictionary<string, long> ToDictionary() => _counts.ToDictionary();
 
+    /// <summary>Something worth seeing that is not seen in a single step.</summary>
+    public void ReachIf(bool isReached, string name) => MarkIf(isReached, name);
+
     public override void Started(int node, RaftNode raft, KvMachine machine, RecoveredState recovered)
     {
+        _membershipAt[node] = LogIndex.Zero;
         if (!_hasRun[node])
         {
             _hasRun[node] = true;
@@ -39,6 +44,7 @@ internal sealed class Marks(SimSettings settings) : WorldObserver
         for (var i = 0; i < effects.Events.Count; i++)
         {
             Mark(effects.Events[i]);
+            MarkMembers(node, raft, input, effects.Events[i]);
         }
 
         if (_roles[node] != raft.Role)
@@ -141,6 +147,12 @@ internal sealed class Marks(SimSettings settings) : WorldObserver
             MarkIf(!effects.Forwarded[i].Accepted, "forward.refused");
         }
 
+        for (var i = 0; i < effects.Admin.Count; i++)
+        {
+            MarkIf(effects.Admin[i].Result is AdminResult.Busy, "members.change.while.busy");
+            MarkIf(effects.Admin[i].Result is AdminResult.Refused, "members.change.refused");
+        }
+
         for (var i = 0; i < effects.Reads.Count; i++)
         {
             MarkIf(!effects.Reads[i].Accepted, "read.refused");
@@ -156,9 +168,37 @@ internal sealed class Marks(SimSettings settings) : WorldObserver
             case CampaignStarted: _counts.Add("campaign.started"); break;
             case QuorumLost: _counts.Add("leader.lost.quorum"); break;
             case TailReplaced: _counts.Add("follower.truncates.conflict"); break;
+            case RemovedFromCluster: _counts.Add("members.removed.node.was.told"); break;
             case TailLost: _counts.Add("tail.lost"); break;
             case PeerTailLost: _counts.Add("peer.tail.lost"); break;
             case SnapshotTransfer { IsDone: true }: _counts.Add("snapshot.transferred"); break;
+            default: break;
+        }
+    }
+
+    private void MarkMembers(int node, RaftNode raft, Input input, RaftEvent raftEvent)
+    {
+        switch (raftEvent)
+        {
+            case MembershipChanged changed:
+                MarkIf(changed.Index < _membershipAt[node], "members.change.rolled.back");
+                MarkIf(input is SnapshotInstalled, "members.change.by.snapshot");
+                var hasVote = changed.Membership.IsVoter(raft.Node);
+                MarkIf(raft.Role is Role.Leader && !hasVote, "members.leader.without.a.vote");
+                _membershipAt[node] = changed.Index;
+                break;
+            case MembershipCommitted { Membership: var membership }:
+                MarkIf(membership.IsJoint, "members.joint");
+                MarkIf(membership.IsJoint && membership.LearnersNext.Length > 0, "members.voter.demoted");
+                var isOneLeft = membership is { IsJoint: false, Voters.Length: 1, Removed.Length: > 0 };
+                MarkIf(isOneLeft, "members.one.voter.left");
+                MarkIf(membership.Learners.Length > 0, "members.learners");
+                MarkIf(
+                    membership.OutgoingVoters.Length > 0 && membership.OutgoingVoters.Length < membership.Voters.Length,
+                    "members.learner.promoted");
+                MarkIf(
+                    membership.OutgoingVoters.Length == membership.Voters.Length, "members.voter.replaced");
+                break;
             default: break;
         }
     }

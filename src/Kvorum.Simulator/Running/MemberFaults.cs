@@ -1,139 +1,292 @@
 using Kvorum.Node;
-using Kvorum.Raft;
 
 namespace Kvorum.Simulator;
 
-/// <summary>Requests of operators about members and leaders, and what befalls leaders (reliability M1 to M8).</summary>
-internal sealed class MemberFaults(SimWorld world, SimNetwork network, SimNode[] nodes, FaultDriver driver)
+/// <summary>
+/// Members that come, go and take the place of others, and hand-overs, woven into all other faults (reliability M1 to
+/// M8).
+/// </summary>
+internal sealed class MemberFaults(
+    SimWorld world, SimNode[] nodes, SimNetwork network, SimRoster roster, FaultDriver driver, Marks marks)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    public const int VotersMax = 7;
 
+    private readonly Operators _operators = new(world, nodes, marks);
+    private readonly SortedSet<int> _spares = [];
+    private readonly HashSet<int> _leaving = [];
     private int _updates;
-    private bool _hasRemoved;
+
+    /// <summary>Voters were asked to change at least once.</summary>
+    public bool HasChanged { get; private set; }
+
+    /// <summary>Something asked was not answered yet.</summary>
+    public bool IsWaiting => _operators.Waiting > 0;
+
+    /// <summary>No change is under way or may still come about.</summary>
+    public bool IsQuiet => _operators.AreQuiet && roster.IsSettled;
+
+    /// <summary>Adds those learners that the cluster has from the beginning.</summary>
+    public void AddLearners(int voters, int learners)
+    {
+        for (var place = voters + 1; place <= voters + learners; place++)
+        {
+            Enlist(nodes[place - 1]);
+            AskUntilAdded(nodes[place - 1], 0);
+        }
+    }
 
     public void Strike(Fault fault)
     {
-        var node = nodes[fault.Nodes[0] - 1];
-        switch (fault.Kind)
-        {
-            case FaultKind.TakeSnapshot: TakeSnapshot(node); break;
-            case FaultKind.RemoveMember: Remove(fault.Amount % 2 == 0 ? Leader() ?? node : node, node); break;
-            case FaultKind.UpdateMember:
-                var address = new MemberAddress((ulong)node.Place, $"n{node.Place}", $"http://n{++_updates}", []);
-                Ask(Leader() ?? node, new MemberChange(MemberChangeKind.Update, (ulong)node.Place, address));
-                break;
-            case FaultKind.TransferLeadership:
-                if (Leader() is { } leader)
-                {
-                    _ = leader.Process!.Kvorum.TransferLeadershipAsync(
-                        fault.Amount % 2 == 0 ? null : (ulong)node.Place, Patience, CancellationToken.None);
-                }
-
-                break;
-            case FaultKind.OldLeaderReturns: CutLeader(fault); break;
-            default: break;
-        }
-    }
-
-    private static void TakeSnapshot(SimNode node)
-    {
-        if (node.Process is { IsOpen: true } process)
-        {
-            _ = process.Kvorum.TakeSnapshotAsync(CancellationToken.None);
-        }
-    }
-
-    private static void Ask(SimNode node, MemberChange change)
-    {
-        if (node.Process is { IsOpen: true } process)
-        {
-            _ = process.Kvorum.ChangeMembersAsync(change, isDryRun: false, Patience, CancellationToken.None);
-        }
-    }
-
-    /// <summary>
-    /// A node leaves for good, one in a run, and never when others are damaged: what is left must do with or without
-    /// it, because the request may be lost.
-    /// </summary>
-    private void Remove(SimNode gone, SimNode asked)
-    {
-        if (!_hasRemoved && nodes[0].Voters.Count > 2 && gone.IsRunning && driver.MayForget(gone))
-        {
-            _hasRemoved = true;
-            gone.IsDamaged = true; // No fault may hit another one as well.
-            gone.IsLeaving = true;
-            world.Injected.Add("member.removed");
-            Ask(asked, new MemberChange(MemberChangeKind.Remove, (ulong)gone.Place, null));
-        }
-    }
-
-    /// <summary>
-    /// The leader and some of its clients are cut off from everybody else. When it comes back, whoever leads the others
-    /// by then dies or is paused, perhaps right after a snapshot.
-    /// </summary>
-    private void CutLeader(Fault fault)
-    {
-        if (Leader() is not { } old || nodes.Length < 3)
+        if (nodes[fault.Nodes[0] - 1].Process is not { IsOpen: true } asked)
         {
             return;
         }
 
-        var isAlone = fault.Amount % 2 == 0;
-        Cut(old, true, isAlone);
-        var snapshotAt = Math.Max(1, fault.Duration - 100_000);
-        if (fault.Amount / 2 % 2 == 0)
+        switch (fault.Kind)
         {
-            driver.After(snapshotAt, () =>
-            {
-                foreach (var node in nodes)
-                {
-                    if (node != old)
-                    {
-                        TakeSnapshot(node);
-                    }
-                }
-            });
+            case FaultKind.TransferLeadership: Transfer(asked, fault); return;
+            case FaultKind.UpdateMember: Update(asked.Node, fault); return;
         }
 
-        driver.After(fault.Duration, () =>
+        // A tail that is lost unseen may have had a membership in it: then no code can know who may vote.
+        if (nodes.Any(node => node.IsTailInDoubt))
         {
-            Cut(old, false, isAlone);
-            var newer = Leader();
-            if (fault.Amount / 4 % 2 == 0 && newer is not null && newer != old && driver.MayEnd(newer))
-            {
-                newer.DownUntil = world.Now + fault.Duration;
-                newer.Crash(null);
-                driver.After(fault.Duration, newer.Start);
-            }
-        });
-    }
+            Skip();
+            return;
+        }
 
-    private void Cut(SimNode old, bool isCut, bool cutsOthersClients)
-    {
-        foreach (var other in nodes)
+        marks.ReachIf(AnyCut(), "members.change.asked.during.partition");
+        asked = Deposed() is { } deposed && fault.Amount % 3 == 0 ? deposed : asked;
+        switch (fault.Kind)
         {
-            if (other != old)
-            {
-                network.Block(old.Place, other.Place, isCut);
-                network.Block(other.Place, old.Place, isCut);
-                network.ClientBlocked[other.Place] = isCut && cutsOthersClients;
-            }
+            case FaultKind.AddMember: Add(asked.Node, fault); break;
+            case FaultKind.RemoveMember: Remove(asked.Node, fault); break;
+            default: Replace(asked.Node, fault); break;
         }
     }
 
-    /// <summary>The leader of the newest term.</summary>
-    private SimNode? Leader()
+    /// <summary>Hands leadership over, if the node has it, and calls when that is done or was in vain.</summary>
+    public void HandOver(SimProcess process, Action then) => _operators.Transfer(process, null, "handover", then);
+
+    /// <summary>Removed machines run on for a while, are perhaps started again, and are stopped.</summary>
+    public void Tend()
     {
-        SimNode? found = null;
         foreach (var node in nodes)
         {
-            if (node.Process is { IsOpen: true, Raft: { Role: Role.Leader } raft }
-                && (found is null || found.Process!.Raft!.Term < raft.Term))
+            if (node.IsInUse && roster.WasRemoved(node) && !roster.Committed.IsJoint && _leaving.Add(node.Place))
             {
-                found = node;
+                const int LifeMax = 15_000_000;
+                world.Injected.Add("member.removed");
+                var life = 1_000_000 + node.Disk.Chance.Below(LifeMax);
+                if (node.Disk.Chance.Below(2) == 0)
+                {
+                    world.At(world.Now + (life / 2), () => StartAgain(node));
+                }
+
+                world.At(world.Now + life, () => Retire(node));
             }
         }
+    }
 
-        return found;
+    private static MemberAddress AddressOf(SimNode node) => new((ulong)node.Place, $"n{node.Place}", "", []);
+
+    /// <summary>Somebody starts a machine that is no member any more, with all that it knew.</summary>
+    private void StartAgain(SimNode node)
+    {
+        node.Crash(null);
+        node.Start();
+        marks.ReachIf(
+            node.Process is { Raft.IsRemoved: false }, "members.removed.node.starts.with.its.old.membership");
+    }
+
+    private static void Retire(SimNode node)
+    {
+        node.StopInOrder();
+        node.IsInUse = false;
+    }
+
+    private void AskUntilAdded(SimNode learner, int turn)
+    {
+        if (driver.IsOver || roster.IsMember(learner) || roster.WasRemoved(learner))
+        {
+            return;
+        }
+
+        var running = nodes.Where(node => node.Process is { IsOpen: true } && roster.IsVoter(node)).ToArray();
+        var change = new MemberChange(
+            MemberChangeKind.Add, (ulong)learner.Place, AddressOf(learner), StaysLearner: true);
+        if (running.Length > 0)
+        {
+            _operators.Change(
+                running[turn % running.Length], change, "learner", _ => AskUntilAdded(learner, turn + 1));
+        }
+        else
+        {
+            world.At(world.Now + Operators.AskAgain, () => AskUntilAdded(learner, turn + 1));
+        }
+    }
+
+    private void Add(SimNode asked, Fault fault)
+    {
+        if (fault.Amount % 7 == 0 && nodes.FirstOrDefault(roster.WasRemoved) is { } gone)
+        {
+            // An id is used once: this must be refused.
+            var again = new MemberChange(MemberChangeKind.Add, (ulong)gone.Place, AddressOf(gone));
+            _operators.Change(asked, again, "used.again", answer =>
+                marks.ReachIf(answer is AdminAnswer.Refused, "members.used.id.refused"));
+            return;
+        }
+
+        var counting = nodes.Count(roster.Counts);
+        if (counting + _operators.Waiting >= VotersMax || NewNode() is not { } node)
+        {
+            Skip();
+            return;
+        }
+
+        Enlist(node);
+        HasChanged = true;
+        var staysLearner = fault.Amount % 5 == 0;
+        var change = new MemberChange(MemberChangeKind.Add, (ulong)node.Place, AddressOf(node), staysLearner);
+        _operators.Change(asked, change, "add", answer => Spare(node, answer));
+    }
+
+    private void Remove(SimNode asked, Fault fault)
+    {
+        var target = Target(fault);
+        if (!MayLose(target))
+        {
+            Skip();
+            return;
+        }
+
+        HasChanged = true;
+        var change = new MemberChange(MemberChangeKind.Remove, (ulong)target.Place, null);
+        marks.ReachIf(!target.IsRunning, "members.remove.of.one.that.is.down");
+        _operators.Change(asked, change, "remove", _ => { });
+        if (fault.Amount % 4 == 1)
+        {
+            Rival(asked, target, fault.Amount / 4);
+        }
+    }
+
+    /// <summary>A second operator wants another one to go, or another one to come, and asks elsewhere.</summary>
+    private void Rival(SimNode busy, SimNode target, long number)
+    {
+        var others = nodes.Where(node => node != busy && node.Process is { IsOpen: true } && roster.IsMember(node));
+        if (others.FirstOrDefault() is not { } asked)
+        {
+            return;
+        }
+
+        var other = Member(number, votersOnly: true);
+        if (number % 2 == 0 && other != target && MayLose(other))
+        {
+            var change = new MemberChange(MemberChangeKind.Remove, (ulong)other.Place, null);
+            _operators.Change(asked, change, "remove", _ => { });
+        }
+        else
+        {
+            var change = new MemberChange(MemberChangeKind.Remove, (ulong)target.Place, null);
+            _operators.Change(asked, change, "remove", _ => { });
+        }
+    }
+
+    private void Replace(SimNode asked, Fault fault)
+    {
+        var target = Member(fault.Amount, votersOnly: true);
+        if (!MayLose(target) || NewNode() is not { } node)
+        {
+            Skip();
+            return;
+        }
+
+        Enlist(node);
+        HasChanged = true;
+        var change = new MemberChange(MemberChangeKind.Replace, (ulong)target.Place, AddressOf(node));
+        _operators.Change(asked, change, "replace", answer => Spare(node, answer));
+    }
+
+    private void Update(SimNode member, Fault fault)
+    {
+        if (!roster.IsMember(member))
+        {
+            return;
+        }
+
+        var clientUrl = $"http://n{member.Place}-{++_updates}";
+        var address = AddressOf(member) with { ClientUrls = [clientUrl] };
+        var asked = fault.Amount % 2 == 0 ? driver.Leader() ?? member : member;
+        _operators.Change(
+            asked, new MemberChange(MemberChangeKind.Update, (ulong)member.Place, address), "update", _ => { });
+    }
+
+    private void Transfer(SimProcess asked, Fault fault)
+    {
+        ulong? to = fault.Amount % 2 == 0 ? null : (ulong)Member(fault.Amount / 2, votersOnly: false).Place;
+        _operators.Transfer(asked, to, "transfer", () => { });
+    }
+
+    private void Skip() => world.Injected.Add("member.change.skipped");
+
+    /// <summary>Who still believes to lead, if there is one.</summary>
+    private SimProcess? Deposed() => nodes.Select(node => node.Process)
+        .FirstOrDefault(process => process is { IsOpen: true } && _operators.IsDeposed(process));
+
+    /// <summary>Two members cannot speak with each other.</summary>
+    private bool AnyCut()
+    {
+        var members = nodes.Where(roster.IsMember).ToArray();
+        return members.Any(from => members.Any(to => from != to && network.IsBlocked(from.Place, to.Place)));
+    }
+
+    /// <summary>A machine that was refused waits for its next chance; its directory never was a member's.</summary>
+    private void Spare(SimNode node, AdminAnswer answer)
+    {
+        if (answer is AdminAnswer.Refused && !roster.IsMember(node) && !roster.WasRemoved(node))
+        {
+            _spares.Add(node.Place);
+        }
+    }
+
+    private SimNode? NewNode()
+    {
+        if (_spares.Count > 0)
+        {
+            var place = _spares.Min;
+            _spares.Remove(place);
+            return nodes[place - 1];
+        }
+
+        return nodes.FirstOrDefault(node => !node.IsInUse && !_leaving.Contains(node.Place));
+    }
+
+    private void Enlist(SimNode node)
+    {
+        node.Contacts = [.. roster.Committed.Voters.ToArray().Select(voter => voter.Value)];
+        node.IsInUse = true;
+        network.InUse = Math.Max(network.InUse, node.Place);
+        node.Start();
+    }
+
+    /// <summary>Whom to remove: often the leader, sometimes a learner.</summary>
+    private SimNode Target(Fault fault) =>
+        fault.Amount % 3 == 0 && driver.Leader() is { } leader && roster.IsVoter(leader)
+            ? leader
+            : Member(fault.Amount, votersOnly: fault.Amount % 4 != 0);
+
+    private SimNode Member(long number, bool votersOnly)
+    {
+        var members = nodes.Where(votersOnly ? roster.IsVoter : roster.IsMember).ToArray();
+        return members[number % members.Length];
+    }
+
+    /// <summary>Whether those that stay have a majority that nothing was destroyed of, whatever is under way.</summary>
+    private bool MayLose(SimNode target)
+    {
+        var rest = nodes.Where(node => node != target && roster.Counts(node)).ToArray();
+        var damaged = rest.Count(node => node.IsDamaged);
+        var voters = rest.Count(roster.IsVoter) - _operators.Waiting;
+        return damaged == 0 || damaged <= (voters - 1) / 2;
     }
 }

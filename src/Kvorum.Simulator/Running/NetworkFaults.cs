@@ -1,7 +1,7 @@
 namespace Kvorum.Simulator;
 
 /// <summary>Partitions of every shape, and bad links (reliability N5 to N12, N15).</summary>
-internal sealed class NetworkFaults(SimWorld world, SimNetwork network, SimNode[] nodes)
+internal sealed class NetworkFaults(SimWorld world, SimNetwork network)
 {
     public void Strike(Fault fault, FaultDriver driver)
     {
@@ -71,7 +71,7 @@ internal sealed class NetworkFaults(SimWorld world, SimNetwork network, SimNode[
     private List<(int From, int To)> Links(Fault fault)
     {
         var links = new List<(int From, int To)>();
-        var count = nodes.Length;
+        var count = network.InUse;
         for (var from = 1; from <= count; from++)
         {
             for (var to = 1; to <= count; to++)

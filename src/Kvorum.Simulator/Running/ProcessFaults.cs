@@ -18,7 +18,7 @@ internal sealed class ProcessFaults(SimWorld world, SimSettings settings, SimNod
             case FaultKind.Pause: Pause(node, fault); break;
             case FaultKind.RestartLoop: Loop(node, world.Now + fault.Duration, Math.Max(1_000, fault.Amount)); break;
             case FaultKind.PowerLoss: LosePower(fault); break;
-            case FaultKind.GracefulStop: Stop(node, fault.Duration); break;
+            case FaultKind.GracefulStop: HandOver(node, fault); break;
             default: break;
         }
     }
@@ -108,6 +108,24 @@ internal sealed class ProcessFaults(SimWorld world, SimSettings settings, SimNod
             node.DownUntil = world.Now + down;
             node.Crash(Keeps);
             driver.After(down, node.Start);
+        }
+    }
+
+    private void HandOver(SimNode node, Fault fault)
+    {
+        if (fault.Amount % 2 == 0 && node.Process is { IsOpen: true } process)
+        {
+            driver.HandOver(process, () =>
+            {
+                if (node.Process == process && !driver.IsOver)
+                {
+                    Stop(node, fault.Duration);
+                }
+            });
+        }
+        else
+        {
+            Stop(node, fault.Duration);
         }
     }
 

@@ -40,7 +40,7 @@ internal static class SafeHalt
     /// <returns>Null when every node without a vote says why and nobody leads; else what is wrong.</returns>
     public static string? Check(IReadOnlyList<SimNode> nodes)
     {
-        foreach (var node in nodes)
+        foreach (var node in nodes.Where(node => node.IsInUse))
         {
             if (StandOf(node) is Stand.Silent)
             {
@@ -58,7 +58,7 @@ internal static class SafeHalt
     }
 
     /// <summary>What each node says, in one line.</summary>
-    public static string Tell(IReadOnlyList<SimNode> nodes) => string.Join("; ", nodes.Select(node =>
+    public static string Tell(IReadOnlyList<SimNode> nodes) => string.Join("; ", nodes.Where(node => node.IsInUse).Select(node =>
         $"{node.Place} {StandOf(node).ToString().ToLowerInvariant()}"
         + ((node.Refusal ?? ReasonOf(node)) is { } reason ? $" ({reason})" : "")));
 

@@ -47,7 +47,7 @@ internal sealed class SimClient
         _number = number;
         _chance = new ChanceSource(world.Chance, ChanceStream.Workload, (ulong)number);
         _keepsSession = _chance.Below(2) == 0;
-        _endpoints = [.. nodes.Select(node => node.Place)];
+        _endpoints = [.. nodes.Where(node => node.IsInUse).Select(node => node.Place)];
     }
 
     /// <summary>Nothing is under way and nothing waits.</summary>

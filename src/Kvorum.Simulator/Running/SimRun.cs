@@ -16,8 +16,10 @@ internal sealed class SimRun
     private readonly List<WorldObserver> _observers;
     private readonly ChanceSource _chance;
     private readonly Marks _marks;
+    private readonly SimRoster _roster;
     private readonly EffectLedger _ledger;
     private readonly long _end;
+    private int[] _known = [];
     private Violation? _violation;
     private bool _isSafeHalt;
     private bool _isCut;
@@ -31,16 +33,17 @@ internal sealed class SimRun
         _world = new SimWorld(plan.Seed, trace);
         _chance = new ChanceSource(_world.Chance, ChanceStream.Phase, 0);
         _marks = new Marks(_settings);
-        var atlas = new FaultAtlas(_settings);
+        _roster = new SimRoster(_settings);
+        var atlas = new FaultAtlas(_roster);
         _ledger = new EffectLedger();
-        _observers = [_marks, new Rules(_settings), atlas, _ledger, .. observers];
+        _observers = [_marks, new Rules(_settings), _roster, atlas, _ledger, .. observers];
         foreach (var observer in _observers)
         {
             observer.Attach(_world, Violate);
         }
 
-        var count = _settings.Voters + _settings.Learners;
-        _network = new SimNetwork(_world, _settings, _observers, count);
+        var count = PlacesOf(plan);
+        _network = new SimNetwork(_world, _settings, _observers, count) { InUse = _settings.Voters };
         var around = new SimSurroundings
         {
             World = _world,
@@ -58,7 +61,7 @@ internal sealed class SimRun
             .. Enumerable.Range(1, _settings.Clients)
                 .Select(client => new SimClient(_world, _network, _settings, _history, _nodes, client)),
         ];
-        _faults = new FaultDriver(_world, _settings, _network, _nodes, _observers, atlas);
+        _faults = new FaultDriver(_world, _settings, _network, _nodes, _observers, atlas, _roster, _marks);
     }
 
     /// <summary>How long an election may take, with everything around it, on nodes that are whole.</summary>
@@ -74,13 +77,15 @@ internal sealed class SimRun
         }
 
         Begin(SimPhase.Safety);
+        _faults.AddLearners(_settings.Voters, _settings.Learners);
         foreach (var operation in _plan.Operations)
         {
             _clients[(operation.Client - 1) % _clients.Length].Plan(operation);
         }
 
         _faults.Plan(_plan.Faults);
-        RunUntil(_settings.SafetyPhase, () => false);
+        RunUntil(_settings.SafetyPhase, LetClientsKnowAll);
+        LetOperatorsFinish();
         if (_faults.HasLost)
         {
             AfterLoss();
@@ -138,6 +143,39 @@ internal sealed class SimRun
         }
     }
 
+    /// <summary>One place for each node that the plan knows or may bring.</summary>
+    private static int PlacesOf(SimPlan plan) => Math.Min(
+        SimSettings.PlacesMax,
+        plan.Settings.Voters + plan.Settings.Learners
+        + plan.Faults.Count(fault => fault.Kind is FaultKind.AddMember or FaultKind.ReplaceMember));
+
+    /// <summary>Clients ask every node there is: one that joins, and one that was removed, too.</summary>
+    private bool LetClientsKnowAll()
+    {
+        var places = _nodes.Where(node => node.IsInUse).Select(node => node.Place).ToArray();
+        if (!_known.SequenceEqual(places))
+        {
+            _known = places;
+            foreach (var client in _clients)
+            {
+                client.Use(places);
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>What was asked about members is answered, or given up, before a majority is chosen.</summary>
+    private void LetOperatorsFinish()
+    {
+        const long Patience = 10_000_000;
+        _faults.IsMembershipOver = true;
+        if (_faults.IsOperatorWaiting)
+        {
+            RunUntil(_world.Now + Patience, () => !_faults.IsOperatorWaiting);
+        }
+    }
+
     private void Begin(SimPhase phase)
     {
         if (_violation is not null)
@@ -164,8 +202,10 @@ internal sealed class SimRun
 
         // First an election, on top of what is under way; then everything asked must be answered.
         RunUntil(_world.Now + SettleTime, () => false);
+        quorum = [.. quorum.Where(place => _roster.IsVoter(_nodes[place - 1]))];
         foreach (var client in _clients)
         {
+            client.Use(quorum);
             client.MustSucceed = true;
         }
 
@@ -257,7 +297,7 @@ internal sealed class SimRun
         }
 
         SimProcess? first = null;
-        foreach (var node in _nodes)
+        foreach (var node in _nodes.Where(_roster.IsMember))
         {
             if (node.Process is not { } process)
             {
@@ -277,7 +317,7 @@ internal sealed class SimRun
             }
         }
 
-        return first?.Raft?.Leader is not null;
+        return first?.Raft?.Leader is not null && !_roster.Committed.IsJoint;
     }
 
     private void CheckAnswers(string when)
@@ -302,11 +342,12 @@ internal sealed class SimRun
             return;
         }
 
-        var states = _nodes.Select(node => node.Process is { } process
+        var states = _nodes.Where(_roster.IsMember).Select(node => node.Process is { } process
             ? $"{node.Place}: {process.Raft?.Role} term {process.Raft?.Term} last {process.Raft?.LastEntry} applied "
                 + $"{process.State.Index} hash {process.State.Hash:x}"
             : $"{node.Place}: {node.Refusal ?? "down"}");
-        Violate("V1", $"The replicas are not equal {when}: {string.Join("; ", states)}.");
+        Violate("V1", $"The replicas are not equal {when}: {string.Join("; ", states)}; "
+            + $"members {_roster.Committed}.");
     }
 
     /// <summary>One write and one read per client, so that the phase has something to answer.</summary>
@@ -345,7 +386,7 @@ internal sealed class SimRun
 
         foreach (var client in _clients)
         {
-            client.Use([.. _nodes.Where(node => node.IsRunning).Select(node => node.Place)]);
+            client.Use([.. _nodes.Where(node => node.IsRunning && _roster.IsMember(node)).Select(node => node.Place)]);
         }
     }
 

@@ -58,6 +58,9 @@ internal sealed class SimNetwork
     /// <summary>Nodes whose clients are cut off.</summary>
     public bool[] ClientBlocked { get; }
 
+    /// <summary>How many nodes there are by now; the places above wait.</summary>
+    public int InUse { get; set; }
+
     /// <summary>Messages are lost, delayed and doubled as the settings say; else they only take their time.</summary>
     public bool HasNoise { get; set; } = true;
 
@@ -117,10 +120,24 @@ internal sealed class SimNetwork
     {
         foreach (var peer in peers)
         {
-            if ((int)peer != process.Place && (int)peer < _links.GetLength(0))
+            var isNew = process.Transport is not { } transport || transport.Dialled.Add((int)peer);
+            if ((int)peer != process.Place && (int)peer < _links.GetLength(0) && isNew)
             {
                 var dial = new Dial(this, process, gate, (int)peer);
                 _world.At(_world.Now + 100 + dial.Link.Chance.Below(2_000), dial);
+            }
+        }
+    }
+
+    /// <summary>Closes what is open between a process and a peer that it no longer talks to.</summary>
+    public void Close(SimProcess process, int peer)
+    {
+        foreach (var (from, to) in new[] { (process.Place, peer), (peer, process.Place) })
+        {
+            if (_links[from, to].Connection is { } connection
+                && (connection.Dialler == process || connection.Listener == process))
+            {
+                Break(from, to, connection);
             }
         }
     }
@@ -422,6 +439,7 @@ internal sealed class SimNetwork
         {
             if (Process.Transport is not { IsStopped: false } transport || !transport.IsPeer(peer))
             {
+                Process.Transport?.Dialled.Remove(peer);
                 return;
             }
 
@@ -452,7 +470,7 @@ internal sealed class SimNetwork
 
             var node = network._nodes[peer - 1];
             if (node.PausedUntil > network._world.Now || node.Process is not { IsOpen: true } listener
-                || listener.Transport is not { IsStopped: false } transport || !transport.IsPeer(from))
+                || listener.Transport is not { IsStopped: false } transport)
             {
                 return false;
             }
@@ -486,6 +504,9 @@ internal sealed class SimTransport(SimProcess process, SimNetwork network) : ITr
 
     public bool IsStopped { get; private set; }
 
+    /// <summary>Peers that somebody dials already.</summary>
+    public HashSet<int> Dialled { get; } = [];
+
     public bool IsPeer(int place) => _peers is null || _peers.Contains((ulong)place);
 
     public void Send(ulong peer, ReadOnlySpan<byte> frame)
@@ -508,7 +529,7 @@ internal sealed class SimTransport(SimProcess process, SimNetwork network) : ITr
     {
         _gate = gate;
         process.Transport = this;
-        network.ProcessBegan(process, gate, _peers ?? process.Node.Voters);
+        network.ProcessBegan(process, gate, _peers ?? process.Node.Contacts);
     }
 
     public void SetPeers(IReadOnlyList<MemberAddress> peers)
@@ -517,7 +538,14 @@ internal sealed class SimTransport(SimProcess process, SimNetwork network) : ITr
         _peers = [.. peers.Select(peer => peer.Node)];
         if (_gate is { } gate && process.IsAlive)
         {
-            network.ProcessBegan(process, gate, [.. _peers.Except(before ?? process.Node.Voters)]);
+            network.ProcessBegan(process, gate, [.. _peers.Except(before ?? process.Node.Contacts)]);
+            foreach (var gone in (before ?? process.Node.Contacts).Except(_peers))
+            {
+                if ((int)gone != process.Place)
+                {
+                    network.Close(process, (int)gone);
+                }
+            }
         }
     }
 

@@ -38,7 +38,8 @@ internal sealed class SimNode
     {
         _around = around;
         Place = place;
-        Voters = [.. Enumerable.Range(1, voters).Select(voter => (ulong)voter)];
+        Contacts = [.. Enumerable.Range(1, voters).Select(voter => (ulong)voter)];
+        IsInUse = place <= voters;
         _chance = new ChanceSource(around.World.Chance, ChanceStream.Node, (ulong)place);
         Disk = new SimDisk(around.World, place);
         Clock = new SimClock(around.World);
@@ -58,7 +59,11 @@ internal sealed class SimNode
 
     public NodeSpeed Speed { get; }
 
-    public IReadOnlyList<ulong> Voters { get; }
+    /// <summary>The voters of the initial cluster; for a node that joins, those when it came.</summary>
+    public IReadOnlyList<ulong> Contacts { get; set; }
+
+    /// <summary>Else it waits for the day it is needed, or was removed and taken away.</summary>
+    public bool IsInUse { get; set; }
 
     /// <summary>Null while no process runs.</summary>
     public SimProcess? Process { get; private set; }
@@ -104,21 +109,17 @@ internal sealed class SimNode
     /// <summary>Its disk is not what the process believes: its end must be chosen with care.</summary>
     public bool IsPoisoned { get; set; }
 
+    /// <summary>A fault may take the end of its log away in a way that nobody can see.</summary>
+    public bool IsTailInDoubt { get; set; }
+
+    /// <summary>A new directory is for a node that joins: the initial cluster is not what it was.</summary>
+    public bool JoinsAnew { get; set; }
+
     /// <summary>A fault destroyed something durable: refusing to start, or not voting, is right.</summary>
     public bool IsDamaged { get; set; }
 
-    /// <summary>It was asked to leave the cluster, and may or may not have left.</summary>
-    public bool IsLeaving { get; set; }
-
     /// <summary>It refused to start because of what was destroyed, and said so.</summary>
     public string? Refusal { get; private set; }
-
-    /// <summary>Ends the process for good: the operator switches a removed machine off.</summary>
-    public void Retire()
-    {
-        Crash(null);
-        Refusal = "removed";
-    }
 
     /// <summary>Its clients' requests reach it.</summary>
     public bool IsRunning => Process is not null;
@@ -126,10 +127,10 @@ internal sealed class SimNode
     /// <summary>Rises when the data directory is another one: what was sent to the one before is for nobody.</summary>
     public int Directory { get; set; }
 
-    /// <summary>Starts a process. Without effect while one runs.</summary>
+    /// <summary>Starts a process. Without effect while one runs, and while the machine is not in use.</summary>
     public void Start()
     {
-        if (Process is not null || (IsLeaving && Refusal is not null))
+        if (Process is not null || !IsInUse)
         {
             return;
         }
@@ -268,7 +269,8 @@ internal sealed class SimNode
             Name = $"n{Place}",
             Node = (ulong)Place,
             ClusterId = Cluster,
-            Voters = Voters,
+            Voters = Contacts,
+            IsJoining = JoinsAnew || Place > settings.Voters,
             DataPath = DataPath,
             OwnerNote = $"process {_starts}",
             OpenEngine = MemoryEngine.Create,

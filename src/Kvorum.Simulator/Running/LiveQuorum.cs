@@ -1,0 +1,42 @@
+using Kvorum.Raft;
+
+namespace Kvorum.Simulator;
+
+/// <summary>Draws a smallest set of whole nodes that can decide, whichever membership comes to be in force.</summary>
+internal static class LiveQuorum
+{
+    public static List<int> Draw(IReadOnlyList<SimNode> nodes, SimRoster roster, ChanceSource chance)
+    {
+        Membership[] memberships = [roster.Committed, .. roster.Undecided()];
+        var places = nodes.Where(node => node.IsInUse && !node.IsDamaged).Select(node => node.Place).ToList();
+        chance.Shuffle(places);
+        var quorum = new List<int>();
+        foreach (var place in places)
+        {
+            if (memberships.Any(membership => Lacks(membership, quorum, place)))
+            {
+                quorum.Add(place);
+            }
+        }
+
+        quorum.Sort();
+        return quorum;
+    }
+
+    /// <summary>Whether a membership has no majority in the set yet and the node brings it nearer.</summary>
+    private static bool Lacks(Membership membership, List<int> quorum, int place) =>
+        Lacks(membership.Voters, quorum, place) || Lacks(membership.OutgoingVoters, quorum, place);
+
+    private static bool Lacks(ReadOnlySpan<NodeId> voters, List<int> quorum, int place)
+    {
+        var count = 0;
+        var isVoter = false;
+        foreach (var voter in voters)
+        {
+            count += quorum.Contains((int)voter.Value) ? 1 : 0;
+            isVoter |= voter.Value == (ulong)place;
+        }
+
+        return isVoter && count <= voters.Length / 2;
+    }
+}
