@@ -7,7 +7,8 @@ internal static class LiveQuorum
 {
     public static List<int> Draw(IReadOnlyList<SimNode> nodes, SimRoster roster, ChanceSource chance)
     {
-        Membership[] memberships = [roster.Committed, .. roster.Undecided()];
+        List<Membership> memberships = [roster.Committed, .. roster.Undecided()];
+        memberships.AddRange(memberships.SelectMany(Promoted).ToArray());
         var places = nodes.Where(node => node.IsInUse && !node.IsDamaged).Select(node => node.Place).ToList();
         chance.Shuffle(places);
         var quorum = new List<int>();
@@ -21,6 +22,24 @@ internal static class LiveQuorum
 
         quorum.Sort();
         return quorum;
+    }
+
+    /// <summary>What the leader may make of it by itself, at any moment: one learner after the other votes.</summary>
+    private static IEnumerable<Membership> Promoted(Membership membership)
+    {
+        var next = membership;
+        foreach (var learner in membership.Members.Where(member => member.JoinsByItself))
+        {
+            if (!membership.IsLearner(learner.Node))
+            {
+                continue;
+            }
+
+            var before = membership.IsJoint ? membership.LeaveJoint() : membership;
+            yield return before.WithPromoted(learner.Node, 0);
+            next = (next.IsJoint ? next.LeaveJoint() : next).WithPromoted(learner.Node, 0);
+            yield return next;
+        }
     }
 
     /// <summary>Whether a membership has no majority in the set yet and the node brings it nearer.</summary>

@@ -58,9 +58,10 @@ internal static class SafeHalt
     }
 
     /// <summary>What each node says, in one line.</summary>
-    public static string Tell(IReadOnlyList<SimNode> nodes) => string.Join("; ", nodes.Where(node => node.IsInUse).Select(node =>
-        $"{node.Place} {StandOf(node).ToString().ToLowerInvariant()}"
-        + ((node.Refusal ?? ReasonOf(node)) is { } reason ? $" ({reason})" : "")));
+    public static string Tell(IReadOnlyList<SimNode> nodes) => string.Join(
+        "; ", nodes.Where(node => node.IsInUse).Select(node =>
+            $"{node.Place} {StandOf(node).ToString().ToLowerInvariant()}"
+            + ((node.Refusal ?? ReasonOf(node)) is { } reason ? $" ({reason})" : "")));
 
     private static bool IsMajority(List<SimNode> whole, ReadOnlySpan<NodeId> voters)
     {
