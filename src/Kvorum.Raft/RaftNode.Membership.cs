@@ -359,8 +359,8 @@ public sealed partial class RaftNode
         var mine = _membership.Find(_options.Node)?.Incarnation ?? 0;
         _mayVote = mine == 0 ? _ownMayVote : mine == _incarnation;
 
-        // Until it was promoted with its new directory it keeps telling which one lost something: the first word may have
-        // been lost, and of the new directory the leader does not know that anything is amiss.
+        // Until it was promoted with its new directory it keeps telling which one lost something: the first word may
+        // have been lost, and of the new directory the leader does not know that anything is amiss.
         _hasLostTail &= mine == 0 || mine != _incarnation;
     }
 

@@ -24,7 +24,8 @@ public class ScenarioTextTests
     [Fact]
     public void A_story_of_several_lines_stays_a_comment()
     {
-        var scenario = new Scenario("a title", [], ["a node stopped:\n   at a place\n   at another"], Simulation.Plan(1));
+        string[] story = ["a node stopped:\n   at a place\n   at another"];
+        var scenario = new Scenario("a title", [], story, Simulation.Plan(1));
 
         var again = ScenarioText.Parse(ScenarioText.Format(scenario));
 
