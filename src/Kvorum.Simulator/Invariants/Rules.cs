@@ -112,7 +112,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
 
     public override void Struck(Fault fault)
     {
-        if (fault.Kind is >= FaultKind.BitRot and <= FaultKind.RottenCopies)
+        if (fault.Kind is >= FaultKind.BitRot and <= FaultKind.RottenCopies && !LossPlan.IsLoss(fault.Kind))
         {
             foreach (var node in fault.Nodes)
             {
@@ -120,6 +120,8 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
             }
         }
     }
+
+    public override void Lost(int node, Fault fault) => RecordOf(node).Damage(fault);
 
     public override void PhaseBegan(SimPhase phase)
     {

@@ -85,6 +85,11 @@ internal abstract class WorldObserver
     {
     }
 
+    /// <summary>A fault beyond tolerance is destroying what this node holds, now.</summary>
+    public virtual void Lost(int node, Fault fault)
+    {
+    }
+
     public virtual void PhaseBegan(SimPhase phase)
     {
     }

@@ -34,7 +34,7 @@ internal sealed class FaultDriver
         _diskFaults = new DiskFaults(world, nodes, this);
         _memberFaults = new MemberFaults(world, nodes, network, roster, this, marks);
         _leaderFaults = new LeaderFaults(world, nodes, network, this);
-        _losses = new LossFaults(world, nodes);
+        _losses = new LossFaults(world, nodes, observers);
         _isBeyondTolerance = settings.IsBeyondTolerance;
     }
 

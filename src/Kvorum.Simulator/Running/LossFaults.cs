@@ -4,7 +4,7 @@ namespace Kvorum.Simulator;
 /// Destroys more than the cluster can stand (reliability D16, and D13 on a majority): wiped directories, or bits that
 /// rot in every copy of the log.
 /// </summary>
-internal sealed class LossFaults(SimWorld world, SimNode[] nodes)
+internal sealed class LossFaults(SimWorld world, SimNode[] nodes, IReadOnlyList<WorldObserver> observers)
 {
     private const int SegmentHeaderBytes = 64;
 
@@ -48,6 +48,11 @@ internal sealed class LossFaults(SimWorld world, SimNode[] nodes)
     private void Destroy(SimNode node, Fault fault)
     {
         node.Crash(CrashKeeps.Everything);
+        foreach (var observer in observers)
+        {
+            observer.Lost(node.Place, fault); // Now, not when the fault began: until now it went on acknowledging.
+        }
+
         world.Injected.Add("disk.damaged");
         if (fault.Kind is FaultKind.WipedMajority)
         {
