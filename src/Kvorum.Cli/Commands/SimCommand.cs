@@ -48,7 +48,8 @@ internal static class SimCommand
             command.Add(option);
         }
 
-        command.SetAction((parsed, cancel) => RunAsync(options, parsed, cancel));
+        command.SetAction((parsed, _) =>
+            Interruption.RunAsync(stop => RunAsync(options, parsed, stop)));
         return command;
     }
 

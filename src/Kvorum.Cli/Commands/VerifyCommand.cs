@@ -31,19 +31,19 @@ internal static class VerifyCommand
         var command = new Command(
             "simulation", "Run seeds, each twice: no violation, equal trace hashes. Default: 2000 seeds.");
         options.AddTo(command);
-        command.SetAction(async (parsed, cancel) =>
+        command.SetAction((parsed, _) => Interruption.RunAsync(async stop =>
         {
             var seed = options.Seed(parsed);
             var seeds = options.Seeds(parsed) ?? (options.Time(parsed) is null ? SimulationSeeds : long.MaxValue);
             var workers = options.Workers(parsed);
             var sweep = new SweepOptions(seed, seeds, workers, RunsPerSeed: 2);
             var run = new SweepRun(sweep, wanted => Simulation.Plan(wanted), options.Time(parsed));
-            var (totals, elapsed) = await run.RunAsync("verify simulation", cancel).ConfigureAwait(false);
+            var (totals, elapsed) = await run.RunAsync("verify simulation", stop).ConfigureAwait(false);
             var investigation = new Investigation(options.Directory(parsed), isShrinking: true, workers);
-            var findings = totals.Failures.Select(failure => investigation.Make(failure, cancel)).ToArray();
+            var findings = totals.Failures.Select(failure => investigation.Make(failure, stop)).ToArray();
             new SimOutput(seed, sweep.RunsPerSeed, workers, options.IsJson(parsed)).Print(totals, elapsed, findings);
             return findings.Length == 0 && totals.Seeds > 0 ? ExitCode.Done : ExitCode.Failed;
-        });
+        }));
         return command;
     }
 
@@ -59,14 +59,14 @@ internal static class VerifyCommand
                 + "100 seeds.");
         options.AddTo(command);
         command.Add(other);
-        command.SetAction(async (parsed, cancel) =>
+        command.SetAction((parsed, _) => Interruption.RunAsync(async stop =>
         {
             var comparison = new ProcessComparison(
                 options.Seed(parsed), options.Seeds(parsed) ?? DeterminismSeeds, options.Workers(parsed));
-            var isEqual = await comparison.RunAsync(parsed.GetValue(other), options.IsJson(parsed), cancel)
+            var isEqual = await comparison.RunAsync(parsed.GetValue(other), options.IsJson(parsed), stop)
                 .ConfigureAwait(false);
             return isEqual ? ExitCode.Done : ExitCode.Failed;
-        });
+        }));
         return command;
     }
 
@@ -79,9 +79,9 @@ internal static class VerifyCommand
             "mutants", "Switch on one seeded bug after the other and count the seeds until it is found.");
         options.AddTo(command);
         command.Add(only);
-        command.SetAction((parsed, cancel) => new MutantRun(
+        command.SetAction((parsed, _) => Interruption.RunAsync(stop => new MutantRun(
             options.Seed(parsed), options.Seeds(parsed), options.Time(parsed), options.Workers(parsed))
-            .RunAsync(parsed.GetValue(only), options.IsJson(parsed), cancel));
+            .RunAsync(parsed.GetValue(only), options.IsJson(parsed), stop)));
         return command;
     }
 
@@ -97,9 +97,9 @@ internal static class VerifyCommand
                 + "anomaly, which it must name.");
         options.AddSeedTo(command);
         command.Add(histories);
-        command.SetAction((parsed, cancel) => new JudgeRun(
+        command.SetAction((parsed, _) => Interruption.RunAsync(stop => new JudgeRun(
             options.Seed(parsed), SimOptions.Number(parsed, histories, JudgeRun.HistoriesMax) ?? JudgeHistories)
-            .RunAsync(options.IsJson(parsed), cancel));
+            .RunAsync(options.IsJson(parsed), stop)));
         return command;
     }
 
@@ -122,14 +122,14 @@ internal static class VerifyCommand
             command.Add(option);
         }
 
-        command.SetAction((parsed, cancel) =>
+        command.SetAction((parsed, _) => Interruption.RunAsync(stop =>
         {
             var time = TimeSpan.FromSeconds(SimOptions.Number(parsed, seconds, 86_400) ?? 60);
             var run = new ShrinkRun(
                 options.Seed(parsed), options.Workers(parsed), time, parsed.GetValue(scenarios),
                 parsed.GetValue(forMuseum));
-            return Task.Run(() => run.Run(parsed.GetValue(only), cancel), CancellationToken.None);
-        });
+            return Task.Run(() => run.Run(parsed.GetValue(only), stop), CancellationToken.None);
+        }));
         return command;
     }
 }

@@ -33,6 +33,11 @@ internal sealed class MutantRun(ulong seed, long? seedsMax, TimeSpan? timeMax, i
 
             var clock = Stopwatch.StartNew();
             var verdict = await HuntAsync(mutant, cancel).ConfigureAwait(false);
+            if (verdict.Violation is null && cancel.IsCancellationRequested)
+            {
+                break; // It was not given its seeds: that says nothing about it.
+            }
+
             rows.Add((mutant, verdict, clock.Elapsed));
             if (!isJson)
             {
