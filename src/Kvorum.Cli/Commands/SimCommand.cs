@@ -8,13 +8,12 @@ namespace Kvorum.Cli.Commands;
 internal static class SimCommand
 {
     private const long SeedsDefault = 100;
-    private const int NodesMax = 7;
 
     private static readonly Option<string?> Scenario = SimOptions.Optional(
         "--scenario", "NAME", "Run this scenario instead of seeds: a name of 'kvorum sim --list', or a file.");
 
     private static readonly Option<string?> Nodes = SimOptions.Optional(
-        "--nodes", "N", $"Voters of every cluster, 1 to {NodesMax}. Default: drawn from the seed.");
+        "--nodes", "N", $"Voters of every cluster, 1 to {SimSettings.VotersMax}. Default: drawn from the seed.");
 
     private static readonly Option<string?> Trace = SimOptions.Optional(
         "--trace", "FILE", "Write one line per event; for one seed or scenario.");
@@ -99,7 +98,7 @@ internal static class SimCommand
 
     private static Func<ulong, SimPlan> Planner(ParseResult parsed)
     {
-        var nodes = (int?)SimOptions.Number(parsed, Nodes, NodesMax);
+        var nodes = (int?)SimOptions.Number(parsed, Nodes, SimSettings.VotersMax);
         return seed => Simulation.Plan(seed, nodes);
     }
 

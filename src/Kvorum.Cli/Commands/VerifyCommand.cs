@@ -57,7 +57,7 @@ internal static class VerifyCommand
             "determinism",
             "Run seeds here and in fresh processes, with and without tiered compilation: equal trace hashes. Default: "
                 + "100 seeds.");
-        options.AddTo(command);
+        options.AddSeedsTo(command);
         command.Add(other);
         command.SetAction((parsed, _) => Interruption.RunAsync(async stop =>
         {
@@ -77,7 +77,7 @@ internal static class VerifyCommand
         var only = SimOptions.Optional("--mutants", "LIST", "Only these, for example 1-24,31. Default: all.");
         var command = new Command(
             "mutants", "Switch on one seeded bug after the other and count the seeds until it is found.");
-        options.AddTo(command);
+        options.AddHuntTo(command);
         command.Add(only);
         command.SetAction((parsed, _) => Interruption.RunAsync(stop => new MutantRun(
             options.Seed(parsed), options.Seeds(parsed), options.Time(parsed), options.Workers(parsed))
@@ -116,7 +116,7 @@ internal static class VerifyCommand
         };
         var command = new Command(
             "shrinking", "Shrink the first failing seed of each seeded bug to at most 10 faults and 20 operations.");
-        options.AddTo(command);
+        options.AddSearchTo(command);
         foreach (var option in (Option[])[only, seconds, scenarios, forMuseum])
         {
             command.Add(option);

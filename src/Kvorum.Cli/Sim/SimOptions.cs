@@ -38,20 +38,20 @@ internal sealed class SimOptions
 
     public SimOptions() => _output.AcceptOnlyFromAmong("text", "json");
 
-    public void AddTo(Command command)
-    {
-        foreach (var option in (Option[])[_seed, _seeds, _minutes, _workers, _output, _directory])
-        {
-            command.Add(option);
-        }
-    }
+    /// <summary>All of them: for commands that look into what failed.</summary>
+    public void AddTo(Command command) => Add(command, [_seed, _seeds, _minutes, _workers, _output, _directory]);
+
+    /// <summary>For a hunt, which leaves no files.</summary>
+    public void AddHuntTo(Command command) => Add(command, [_seed, _seeds, _minutes, _workers, _output]);
+
+    /// <summary>For a comparison, which runs all its seeds.</summary>
+    public void AddSeedsTo(Command command) => Add(command, [_seed, _seeds, _workers, _output]);
 
     /// <summary>Only the first seed and the form of the output.</summary>
-    public void AddSeedTo(Command command)
-    {
-        command.Add(_seed);
-        command.Add(_output);
-    }
+    public void AddSeedTo(Command command) => Add(command, [_seed, _output]);
+
+    /// <summary>Only the first seed and the threads.</summary>
+    public void AddSearchTo(Command command) => Add(command, [_seed, _workers]);
 
     public bool HasSeed(ParseResult parsed) => parsed.GetValue(_seed) is not null;
 
@@ -103,4 +103,12 @@ internal sealed class SimOptions
 
     public static Option<string?> Optional(string name, string helpName, string description) =>
         new(name) { Description = description, HelpName = helpName };
+
+    private static void Add(Command command, Option[] options)
+    {
+        foreach (var option in options)
+        {
+            command.Add(option);
+        }
+    }
 }

@@ -53,7 +53,11 @@ internal sealed class ScenarioReader
         var setting = SettingsTable.Find(name)
             ?? throw new FormatException(
                 "the name of a setting: " + string.Join(", ", SettingsTable.All.Select(known => known.Name)));
-        _settings = setting.With(_settings, Number(value, "a whole number"));
+        var expected = $"a whole number from {setting.Min} to {setting.Max}";
+        var number = Number(value, expected);
+        _settings = number >= setting.Min && number <= setting.Max
+            ? setting.With(_settings, number)
+            : throw new FormatException(expected);
     }
 
     private static Fault ReadFault(string[] words)
@@ -97,9 +101,12 @@ internal sealed class ScenarioReader
             throw new FormatException(OperationForm);
         }
 
+        var client = Number(words[3], OperationForm) is >= 1 and <= int.MaxValue and var place
+            ? (int)place
+            : throw new FormatException(OperationForm);
         var steps = line[(colon + 1)..].Split(';', StringSplitOptions.TrimEntries).Select(ReadStep).ToArray();
         return new PlannedOperation(
-            (int)Number(words[1], OperationForm), (int)Number(words[3], OperationForm), Time(words[5], OperationForm),
+            (int)Number(words[1], OperationForm), client, Time(words[5], OperationForm),
             steps, words.Skip(6).Contains("local"), words.Skip(6).Contains("session"));
     }
 

@@ -6,45 +6,76 @@ internal static class SettingsTable
     /// <summary>The setting that says which seeded bug was switched on: no property of the plan itself.</summary>
     public const string MutantName = "mutant";
 
+    private const long MillionMax = 1_000_000;
+
     /// <summary>All of them but the drawn fault rates, which a plan has as explicit faults.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
-        new("voters", s => s.Voters, (s, v) => s with { Voters = (int)v }),
-        new("learners", s => s.Learners, (s, v) => s with { Learners = (int)v }),
-        new("tick-us", s => s.TickMicroseconds, (s, v) => s with { TickMicroseconds = (int)v }),
-        new("heartbeat-ticks", s => s.HeartbeatTicks, (s, v) => s with { HeartbeatTicks = (int)v }),
-        new("election-ticks", s => s.ElectionTicks, (s, v) => s with { ElectionTicks = (int)v }),
-        new("append-entries-max", s => s.AppendEntriesMax, (s, v) => s with { AppendEntriesMax = (int)v }),
-        new("inflight-messages-max", s => s.InflightMessagesMax, (s, v) => s with { InflightMessagesMax = (int)v }),
-        new("wal-segment-bytes", s => s.WalSegmentBytes, (s, v) => s with { WalSegmentBytes = v }),
-        new("snapshot-log-bytes", s => s.SnapshotLogBytes, (s, v) => s with { SnapshotLogBytes = v }),
-        new("snapshot-chunk-bytes", s => s.SnapshotChunkBytesMax, (s, v) => s with { SnapshotChunkBytesMax = (int)v }),
+        new("voters", s => s.Voters, (s, v) => s with { Voters = (int)v }, Min: 1, Max: SimSettings.VotersMax),
+        new(
+            "learners", s => s.Learners,
+            (s, v) => s with { Learners = (int)v }, Max: SimSettings.PlacesMax - SimSettings.VotersMax),
+        new("tick-us", s => s.TickMicroseconds, (s, v) => s with { TickMicroseconds = (int)v }, Min: 1_000),
+        new("heartbeat-ticks", s => s.HeartbeatTicks, (s, v) => s with { HeartbeatTicks = (int)v }, Min: 1),
+        new("election-ticks", s => s.ElectionTicks, (s, v) => s with { ElectionTicks = (int)v }, Min: 1),
+        new("append-entries-max", s => s.AppendEntriesMax, (s, v) => s with { AppendEntriesMax = (int)v }, Min: 1),
+        new(
+            "inflight-messages-max", s => s.InflightMessagesMax,
+            (s, v) => s with { InflightMessagesMax = (int)v }, Min: 1),
+        new(
+            "wal-segment-bytes", s => s.WalSegmentBytes,
+            (s, v) => s with { WalSegmentBytes = v }, Min: 1, Max: Setting.LongMax),
+        new(
+            "snapshot-log-bytes", s => s.SnapshotLogBytes,
+            (s, v) => s with { SnapshotLogBytes = v }, Min: 1, Max: Setting.LongMax),
+        new(
+            "snapshot-chunk-bytes", s => s.SnapshotChunkBytesMax,
+            (s, v) => s with { SnapshotChunkBytesMax = (int)v }, Min: 1, Max: 1024 * 1024),
         new(
             "snapshot-chunks-inflight", s => s.SnapshotChunksInflightMax,
-            (s, v) => s with { SnapshotChunksInflightMax = (int)v }),
+            (s, v) => s with { SnapshotChunksInflightMax = (int)v }, Min: 1, Max: 64),
         new("trailing-entries", s => s.TrailingEntries, (s, v) => s with { TrailingEntries = (int)v }),
-        new("session-idle-us", s => s.SessionIdle, (s, v) => s with { SessionIdle = v }),
-        new("clients", s => s.Clients, (s, v) => s with { Clients = (int)v }),
+        new(
+            "session-idle-us", s => s.SessionIdle,
+            (s, v) => s with { SessionIdle = v }, Min: 1_000_000, Max: Setting.LongMax),
+        new("clients", s => s.Clients, (s, v) => s with { Clients = (int)v }, Min: 1, Max: 64),
         new("keys", s => s.Keys, (s, v) => s with { Keys = (int)v }),
-        new("operations-per-second", s => s.OperationsPerSecond, (s, v) => s with { OperationsPerSecond = (int)v }),
-        new("request-timeout-us", s => s.RequestTimeout, (s, v) => s with { RequestTimeout = v }),
-        new("safety-phase-us", s => s.SafetyPhase, (s, v) => s with { SafetyPhase = v }),
-        new("liveness-phase-us", s => s.LivenessPhase, (s, v) => s with { LivenessPhase = v }),
-        new("convergence-phase-us", s => s.ConvergencePhase, (s, v) => s with { ConvergencePhase = v }),
-        new("drop-ppm", s => s.DropPerMillion, (s, v) => s with { DropPerMillion = (int)v }),
-        new("duplicate-ppm", s => s.DuplicatePerMillion, (s, v) => s with { DuplicatePerMillion = (int)v }),
-        new("late-copy-ppm", s => s.LateDuplicatePerMillion, (s, v) => s with { LateDuplicatePerMillion = (int)v }),
-        new("reorder-ppm", s => s.ReorderPerMillion, (s, v) => s with { ReorderPerMillion = (int)v }),
+        new(
+            "operations-per-second", s => s.OperationsPerSecond,
+            (s, v) => s with { OperationsPerSecond = (int)v }, Min: 1),
+        new(
+            "request-timeout-us", s => s.RequestTimeout,
+            (s, v) => s with { RequestTimeout = v }, Min: 1, Max: Setting.LongMax),
+        new("safety-phase-us", s => s.SafetyPhase, (s, v) => s with { SafetyPhase = v }, Max: Setting.LongMax),
+        new("liveness-phase-us", s => s.LivenessPhase, (s, v) => s with { LivenessPhase = v }, Max: Setting.LongMax),
+        new(
+            "convergence-phase-us", s => s.ConvergencePhase,
+            (s, v) => s with { ConvergencePhase = v }, Max: Setting.LongMax),
+        new("drop-ppm", s => s.DropPerMillion, (s, v) => s with { DropPerMillion = (int)v }, Max: MillionMax),
+        new(
+            "duplicate-ppm", s => s.DuplicatePerMillion,
+            (s, v) => s with { DuplicatePerMillion = (int)v }, Max: MillionMax),
+        new(
+            "late-copy-ppm", s => s.LateDuplicatePerMillion,
+            (s, v) => s with { LateDuplicatePerMillion = (int)v }, Max: MillionMax),
+        new("reorder-ppm", s => s.ReorderPerMillion, (s, v) => s with { ReorderPerMillion = (int)v }, Max: MillionMax),
         new("delay-min-us", s => s.DelayMin, (s, v) => s with { DelayMin = (int)v }),
         new("delay-mean-us", s => s.DelayMean, (s, v) => s with { DelayMean = (int)v }),
-        new("heavy-tail-ppm", s => s.HeavyTailPerMillion, (s, v) => s with { HeavyTailPerMillion = (int)v }),
-        new("sync-mean-us", s => s.SyncMean, (s, v) => s with { SyncMean = (int)v }),
-        new("slow-sync-ppm", s => s.SlowSyncPerMillion, (s, v) => s with { SlowSyncPerMillion = (int)v }),
-        new("apply-delay-mean-us", s => s.ApplyDelayMean, (s, v) => s with { ApplyDelayMean = (int)v }),
-        new("crash-keeps", s => s.CrashKeeps, (s, v) => s with { CrashKeeps = (int)v }),
-        new("clock-drift-ppm", s => s.ClockDriftPerMillion, (s, v) => s with { ClockDriftPerMillion = (int)v }),
         new(
-            "beyond-tolerance", s => s.IsBeyondTolerance ? 1 : 0, (s, v) => s with { IsBeyondTolerance = v != 0 }),
+            "heavy-tail-ppm", s => s.HeavyTailPerMillion,
+            (s, v) => s with { HeavyTailPerMillion = (int)v }, Max: MillionMax),
+        new("sync-mean-us", s => s.SyncMean, (s, v) => s with { SyncMean = (int)v }),
+        new(
+            "slow-sync-ppm", s => s.SlowSyncPerMillion,
+            (s, v) => s with { SlowSyncPerMillion = (int)v }, Max: MillionMax),
+        new("apply-delay-mean-us", s => s.ApplyDelayMean, (s, v) => s with { ApplyDelayMean = (int)v }),
+        new("crash-keeps", s => s.CrashKeeps, (s, v) => s with { CrashKeeps = (int)v }, Max: 3),
+        new(
+            "clock-drift-ppm", s => s.ClockDriftPerMillion,
+            (s, v) => s with { ClockDriftPerMillion = (int)v }, Min: -MillionMax, Max: MillionMax),
+        new(
+            "beyond-tolerance", s => s.IsBeyondTolerance ? 1 : 0,
+            (s, v) => s with { IsBeyondTolerance = v != 0 }, Max: 1),
         new(MutantName, s => s.Mutant, (s, v) => s with { Mutant = (int)v }),
     ];
 
@@ -66,4 +97,12 @@ internal static class SettingsTable
 }
 
 /// <summary>One setting: its name in scenario files, how to read it, how to change it.</summary>
-internal sealed record Setting(string Name, Func<SimSettings, long> Get, Func<SimSettings, long, SimSettings> With);
+/// <param name="Min">The smallest value that a scenario file may have.</param>
+/// <param name="Max">The largest.</param>
+internal sealed record Setting(
+    string Name, Func<SimSettings, long> Get, Func<SimSettings, long, SimSettings> With, long Min = 0,
+    long Max = int.MaxValue)
+{
+    /// <summary>Of times and sizes: more than any run takes.</summary>
+    public const long LongMax = 1_000_000_000_000;
+}

@@ -9,6 +9,9 @@ public sealed record SimSettings
     /// <summary>The most nodes that a run ever has, those that come and go included.</summary>
     internal const int PlacesMax = 12;
 
+    /// <summary>The most voters, drawn, given or grown to.</summary>
+    public const int VotersMax = 7;
+
     // The cluster.
     public int Voters { get; init; } = 3;
 

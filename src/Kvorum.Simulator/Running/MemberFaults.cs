@@ -9,8 +9,6 @@ namespace Kvorum.Simulator;
 internal sealed class MemberFaults(
     SimWorld world, SimNode[] nodes, SimNetwork network, SimRoster roster, FaultDriver driver, Marks marks)
 {
-    public const int VotersMax = 7;
-
     private readonly Operators _operators = new(world, nodes, marks);
     private readonly SortedSet<int> _spares = [];
     private readonly HashSet<int> _leaving = [];
@@ -138,7 +136,7 @@ internal sealed class MemberFaults(
         }
 
         var counting = nodes.Count(roster.Counts);
-        if (counting + _operators.Waiting >= VotersMax || NewNode() is not { } node)
+        if (counting + _operators.Waiting >= SimSettings.VotersMax || NewNode() is not { } node)
         {
             Skip();
             return;
@@ -170,7 +168,7 @@ internal sealed class MemberFaults(
         }
     }
 
-    /// <summary>A second operator wants another one to go, or another one to come, and asks elsewhere.</summary>
+    /// <summary>A second operator asks elsewhere: the same one is to go, or another one.</summary>
     private void Rival(SimNode busy, SimNode target, long number)
     {
         var others = nodes.Where(node => node != busy && node.Process is { IsOpen: true } && roster.IsMember(node));
@@ -180,16 +178,9 @@ internal sealed class MemberFaults(
         }
 
         var other = Member(number, votersOnly: true);
-        if (number % 2 == 0 && other != target && MayLose(other))
-        {
-            var change = new MemberChange(MemberChangeKind.Remove, (ulong)other.Place, null);
-            _operators.Change(asked, change, "remove", _ => { });
-        }
-        else
-        {
-            var change = new MemberChange(MemberChangeKind.Remove, (ulong)target.Place, null);
-            _operators.Change(asked, change, "remove", _ => { });
-        }
+        var goes = number % 2 == 0 && other != target && MayLose(other) ? other : target;
+        var change = new MemberChange(MemberChangeKind.Remove, (ulong)goes.Place, null);
+        _operators.Change(asked, change, "remove", _ => { });
     }
 
     private void Replace(SimNode asked, Fault fault)
