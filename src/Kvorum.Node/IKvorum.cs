@@ -130,7 +130,9 @@ public sealed record NodeStatus
     /// <summary>Leader: a majority answered within an election timeout. Others: a leader is heard.</summary>
     public required bool HasQuorum { get; init; }
 
-    /// <summary>False when this node's directory replaced an older one: it neither votes nor counts.</summary>
+    /// <summary>
+    /// False when this node's directory is new, replaced another one or lost something: it does not vote.
+    /// </summary>
     public required bool MayVote { get; init; }
 
     /// <summary>

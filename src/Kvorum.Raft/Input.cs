@@ -64,8 +64,7 @@ public sealed record ConnectionMade(NodeId Peer) : Input;
 /// <summary>
 /// Whether <paramref name="Peer"/> counts as a voter: false once its directory was replaced, because it may have voted
 /// before and does not know. Its votes and acknowledgements are then ignored; it is still sent the log. May name this
-/// node itself,
-/// which then neither votes nor campaigns.
+/// node itself, which then neither votes nor campaigns.
 /// </summary>
 /// <param name="MayVote">Decides while the membership names no incarnation of the peer.</param>
 /// <param name="Incarnation">

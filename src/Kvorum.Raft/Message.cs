@@ -59,8 +59,7 @@ public sealed record AppendEntries(
 /// <param name="Accepted">Whether the follower had <see cref="AppendEntries.Previous"/>.</param>
 /// <param name="Match">
 /// Accepted: the last index durable on the follower and known to equal the leader's log. Refused: the index of the
-/// refused
-/// <see cref="AppendEntries.Previous"/>.
+/// refused <see cref="AppendEntries.Previous"/>.
 /// </param>
 /// <param name="Hint">
 /// Refused: where the leader should look next: the follower's last entry with an index at most Previous and a term at

@@ -259,10 +259,8 @@ public sealed partial class RaftNode
 
     /// <summary>
     /// Two replicas that miss the leader in the same moment would grant each other's pre-vote and then split the vote.
-    /// So of
-    /// two pre-candidates the one with the better log, then the larger id, does not stand back; only for a heartbeat's
-    /// time
-    /// after it asked, or a replica that is not heard could keep another one from ever winning.
+    /// So of two pre-candidates the one with the better log, then the larger id, does not stand back; only for a
+    /// heartbeat's time after it asked, or a replica that is not heard could keep another one from ever winning.
     /// </summary>
     private bool WinsTieAgainst(RequestVote request) =>
         _role == Role.PreCandidate

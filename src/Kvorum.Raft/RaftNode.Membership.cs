@@ -20,6 +20,7 @@ public sealed partial class RaftNode
 
     /// <summary>The last term this process led: only of that one it remembers what it answered.</summary>
     private Term? _lastLedTerm;
+
     /// <summary>The membership in force: the newest of the log, committed or not (thesis §4.1).</summary>
     public Membership Membership => _membership;
 

@@ -43,8 +43,7 @@ public sealed partial class RaftNode
 
     /// <summary>
     /// A live peer that is being caught up must find the log where its snapshot ends, or it would need snapshot after
-    /// snapshot;
-    /// within a limit, because a log is cut to save space.
+    /// snapshot; within a limit, because a log is cut to save space.
     /// </summary>
     private LogIndex KeepForLaggards(LogIndex cut)
     {

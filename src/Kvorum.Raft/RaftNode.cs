@@ -5,8 +5,7 @@ namespace Kvorum.Raft;
 /// <summary>One replica's consensus as a function: <see cref="Step"/> turns an input into effects.</summary>
 /// <remarks>
 /// The partial files follow the chapters of the thesis: Election, Replication, Reads, Snapshots, Membership with
-/// Reachable, Forwarding. They share
-/// the state below; state that only a leader has is in <see cref="LeaderState"/>.
+/// Reachable, Forwarding. They share the state below; state that only a leader has is in <see cref="LeaderState"/>.
 /// </remarks>
 public sealed partial class RaftNode
 {
@@ -257,8 +256,7 @@ public sealed partial class RaftNode
 
     /// <summary>
     /// A leader of an older term learns the newer one and steps down (paper §5.1). Its message is not a leader's sign
-    /// of life:
-    /// the election timer runs on. Late replies are dropped.
+    /// of life: the election timer runs on. Late replies are dropped.
     /// </summary>
     private void RefuseStale(Message message)
     {

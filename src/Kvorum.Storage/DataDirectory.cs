@@ -11,8 +11,8 @@ namespace Kvorum.Storage;
 /// Drawn when the directory was made; a node that comes with another one has lost its memory.
 /// </param>
 /// <param name="MayVote">
-/// False once the node learnt that this directory replaced an older one of the same node. It votes again only when a
-/// membership names <paramref name="Incarnation"/>.
+/// False once the node learnt that this directory replaced another one of the same node, or lost what was durable. It
+/// votes again only when a membership names <paramref name="Incarnation"/>.
 /// </param>
 /// <param name="Peers">The incarnation of each peer as first met; 0 when never met. Sorted by id.</param>
 public sealed record NodeIdentity(

@@ -53,7 +53,8 @@ internal sealed class Readiness(ServerContext context)
         { MayVote: true } => "no leader is known",
         { Damage: not null } =>
             "no leader is known, and this node does not vote: it lost a part of its log (its own log says which)",
-        _ => "no leader is known, and this node does not vote: its data directory was replaced",
+        _ => "no leader is known, and this node does not vote: its directory is new or lost something (its own log "
+            + "says which)",
     };
 
     private async Task<string?> ReadAsync(CancellationToken cancel)

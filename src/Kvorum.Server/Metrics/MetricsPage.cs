@@ -36,7 +36,7 @@ internal static class MetricsPage
         page.Gauge("kvorum_raft_has_leader", "1 while a leader is known.", status.Leader is null ? 0 : 1);
         page.Gauge("kvorum_raft_has_quorum", "1 while a majority answers (leader) or a leader is heard (others).",
             status.HasQuorum ? 1 : 0);
-        page.Gauge("kvorum_raft_may_vote", "0 when the data directory replaced an older one.", status.MayVote ? 1 : 0);
+        page.Gauge("kvorum_raft_may_vote", "0: its directory is new or lost something.", status.MayVote ? 1 : 0);
         page.Gauge("kvorum_raft_commit_index", "Highest log index known on a majority.", status.CommitIndex);
         page.Gauge("kvorum_raft_applied_index", "Highest log index done in the state machine.", status.AppliedIndex);
         page.Gauge("kvorum_raft_last_log_index", "Last log index on this node.", status.LastLogIndex);
