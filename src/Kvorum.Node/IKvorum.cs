@@ -142,6 +142,11 @@ public sealed record NodeStatus
     public string? NoVoteReason { get; init; }
 
     /// <summary>
+    /// The initial voters that this node, whose directory is new, has not met yet: it votes once it has met them all.
+    /// </summary>
+    public IReadOnlyList<ulong> AwaitedVoters { get; init; } = [];
+
+    /// <summary>
     /// This node was removed from the cluster: it takes no more part, and its name must not be used again.
     /// </summary>
     public bool IsRemoved { get; init; }

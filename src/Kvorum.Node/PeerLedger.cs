@@ -43,6 +43,7 @@ internal sealed class PeerLedger(
     /// </summary>
     public IReadOnlyList<ulong> Awaited
     {
+        get => _awaited;
         init
         {
             _awaited = [.. Unmet(directory.Identity, value)];

@@ -42,14 +42,17 @@ internal sealed class Readiness(ServerContext context)
 
         var failure = await ReadAsync(cancel).ConfigureAwait(false);
         var status = context.Kvorum.Status; // After the read, which may have waited for an election.
-        var leader = new HealthCheck("leader", status.Leader is null ? NoLeader(status) : null);
+        var leader = new HealthCheck("leader", status.Leader is null ? NoLeader(status, context) : null);
         var quorum = new HealthCheck("quorum", status.HasQuorum ? null : "a quorum is not heard");
         var read = new HealthCheck("linearizable-read", failure);
         return [live, draining, leader, quorum, read];
     }
 
-    private static string NoLeader(NodeStatus status) => status switch
+    private static string NoLeader(NodeStatus status, ServerContext context) => status switch
     {
+        { AwaitedVoters.Count: > 0 } =>
+            "no leader is known: a new cluster elects its first one when all nodes of its initial cluster have met, "
+                + $"and this node has not met {string.Join(", ", status.AwaitedVoters.Select(context.NameOf))} yet",
         { MayVote: true } => "no leader is known",
         { Damage: not null } =>
             "no leader is known, and this node does not vote: it lost a part of its log (its own log says which)",

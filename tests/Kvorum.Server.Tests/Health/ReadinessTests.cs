@@ -59,6 +59,23 @@ public sealed class ReadinessTests
     }
 
     [Fact]
+    public async Task A_node_of_a_new_cluster_names_those_it_has_not_met()
+    {
+        _kvorum.Status = FakeKvorum.Leading with
+        {
+            Role = NodeRole.Follower,
+            Leader = null,
+            HasQuorum = false,
+            MayVote = false,
+            AwaitedVoters = [1, 0xAB],
+        };
+        _kvorum.ReadFailure = new NoLeaderException();
+
+        var failures = await FailuresAsync();
+        Assert.Contains("has not met n1, 00000000000000ab yet", failures[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_read_that_is_not_confirmed_makes_a_node_unready_even_when_it_believes_to_lead()
     {
         _kvorum.ReadFailure = new ReadTimeoutException();
