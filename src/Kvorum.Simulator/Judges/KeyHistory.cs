@@ -16,9 +16,23 @@ internal sealed record KeyOperation(Operation Operation, CompiledStep[] Steps, i
 
     public bool IsUnknown => Operation.Outcome == OperationOutcome.Unknown;
 
+    /// <summary>Leaves the same state behind whatever it finds, and was told nothing that depends on it.</summary>
+    public bool IsBlind { get; } = (Operation.Outcome == OperationOutcome.Unknown || Operation.Succeeded)
+        && Array.Exists(Steps, IsOverwrite)
+        && Array.TrueForAll(Steps, step => IsOverwrite(step) || step is { Kind: StepKind.Read, IsSeen: false });
+
+    /// <summary>Was answered, and changes nothing wherever it stands.</summary>
+    public bool IsReader { get; } = Operation.Outcome != OperationOutcome.Unknown && (!Operation.Succeeded
+        || Array.TrueForAll(Steps, step => step.Kind is StepKind.Read or StepKind.CompareValue));
+
     /// <summary>The state after this operation took effect on <paramref name="state"/>.</summary>
     /// <returns>False when the answer would have been another, or an unknown operation would change nothing.</returns>
-    public bool TryApply(ValueTable values, int state, out int after)
+    public bool TryApply(ValueTable values, int state, out int after) =>
+        TryAnswer(values, state, out after) && (!IsUnknown || after != state);
+
+    /// <summary>The state after this operation took effect, be it the same.</summary>
+    /// <returns>False when the answer would have been another, or an unknown operation would be refused.</returns>
+    public bool TryAnswer(ValueTable values, int state, out int after)
     {
         after = state;
         var holds = true;
@@ -41,7 +55,7 @@ internal sealed record KeyOperation(Operation Operation, CompiledStep[] Steps, i
             }
         }
 
-        return !IsUnknown || after != state;
+        return true;
     }
 
     /// <summary>Whether it writes the value a read found, or appends the last item of it.</summary>
@@ -59,6 +73,8 @@ internal sealed record KeyOperation(Operation Operation, CompiledStep[] Steps, i
 
         return false;
     }
+
+    private static bool IsOverwrite(CompiledStep step) => step.Kind is StepKind.Write or StepKind.Delete;
 
     private static bool TryStep(ValueTable values, in CompiledStep step, bool isFailed, ref int state)
     {

@@ -5,20 +5,35 @@ namespace Kvorum.Simulator;
 /// return is reached before it took effect makes the search go back. What was tried once (the set of operations that
 /// took effect, and the state they left) is not tried again.
 /// </summary>
+/// <remarks>
+/// <para>Three rules keep it from trying all orders of writes that overlap for long. None changes the verdict.</para>
+/// <para>1. Hidden writes. A write that reads nothing may stand just before another such write: nobody can see it
+/// there. So taking one gives a place to all that may still come before it. An operation with a place no longer holds
+/// up others; it may yet be taken where somebody sees it, until one is taken that was invoked after its return. It
+/// loses its place when one is taken that must come before it. These places never contradict one another: whoever
+/// must come first has its first place no later.</para>
+/// <para>2. Nothing for nobody. A write that reads nothing is not taken directly after another one, nor after an
+/// operation with unknown outcome: the same order without the earlier one is as good, and the earlier one has its
+/// place, or never took effect.</para>
+/// <para>3. Readers at once. An operation that never changes anything, and whose answer is right now, is taken now when
+/// nothing that is left returned before it was invoked: to wait gains nothing.</para>
+/// </remarks>
 internal sealed class LinearizabilitySearch
 {
     private readonly ValueTable _values;
     private readonly List<KeyOperation> _operations;
     private readonly int _stepsMax;
-    private readonly int _answered;
-    private readonly int[] _operationOf;
-    private readonly int[] _returnOf;
-    private readonly int[] _after;
-    private readonly int[] _before;
-    private readonly ulong[] _effective;
+    private readonly EventList _events;
+    private readonly SearchMemo _memo;
     private readonly int _longestLength;
     private readonly HashSet<int> _beginnings = [];
-    private readonly HashSet<Memo> _seen = new(Memo.Comparer);
+    private readonly Stack<Frame> _frames = new();
+    private readonly Stack<(int Bit, Change Change)> _changes = new();
+    private int _state = ValueTable.Absent;
+    private bool _isUnobserved;
+    private int _open;
+    private int _explained;
+    private int _furthest;
 
     public LinearizabilitySearch(ValueTable values, List<KeyOperation> operations, int stepsMax)
     {
@@ -32,23 +47,25 @@ internal sealed class LinearizabilitySearch
             _beginnings.Add(list);
         }
 
-        _answered = operations.Count(operation => !operation.IsUnknown);
-        _effective = new ulong[(_answered + 63) / 64 + (operations.Count - _answered + 63) / 64];
-
-        // Equal times overlap: calls stand before returns.
-        var calls = operations.Select(operation => (operation.Operation.Invoked, IsReturn: false, operation.Bit));
-        var returns = operations.Where(operation => !operation.IsUnknown)
-            .Select(operation => (operation.Operation.Returned, IsReturn: true, operation.Bit));
-        var events = calls.Concat(returns).OrderBy(e => e.Item1).ThenBy(e => e.IsReturn).ThenBy(e => e.Bit).ToArray();
-        _operationOf = new int[events.Length + 1];
-        _returnOf = new int[events.Length + 1];
-        _after = new int[events.Length + 1];
-        _before = new int[events.Length + 1];
-        LinkUp(events);
+        _open = operations.Count(operation => !operation.IsUnknown);
+        _events = new EventList(operations);
+        _memo = new SearchMemo(_open, operations.Count - _open);
     }
 
+    /// <summary>What was done to an operation by taking one: so that it can be undone.</summary>
+    private enum Change
+    {
+        Placed,
+        Displaced,
+        Over,
+        OverWithPlace,
+    }
+
+    /// <summary>Operations tried.</summary>
+    public int Steps { get; private set; }
+
     /// <summary>Operations in the longest order found.</summary>
-    public int LongestPrefix { get; private set; }
+    public int LongestPrefix { get; private set; } = -1;
 
     /// <summary>The state after it.</summary>
     public int LongestState { get; private set; }
@@ -58,178 +75,208 @@ internal sealed class LinearizabilitySearch
 
     public VerdictKind Run()
     {
-        var taken = new Stack<(int Event, int State)>();
-        var remaining = _answered;
-        var state = ValueTable.Absent;
-        var steps = 0;
-        var furthest = -1;
-        var at = _after[0];
-        while (remaining > 0)
+        var after = 0;
+        while (_open > 0)
         {
-            var operation = _operations[_operationOf[at]];
-            if (!IsReturn(at))
+            if (TryReader(after) ?? TryNext(after))
             {
-                if (++steps > _stepsMax)
-                {
-                    return VerdictKind.Undecided;
-                }
-
-                if (IsAfterTwin(operation) && operation.TryApply(_values, state, out var next)
-                    && (_beginnings.Count == 0 || next == state || _values.Length(next) > _longestLength
-                        || _beginnings.Contains(next))
-                    && TryNote(operation, next))
-                {
-                    taken.Push((at, state));
-                    state = next;
-                    remaining -= operation.IsUnknown ? 0 : 1;
-                    Lift(at);
-                    at = _after[0];
-                    continue;
-                }
-
-                at = _after[at];
+                after = 0;
                 continue;
             }
 
-            if (at > furthest || (at == furthest && taken.Count > LongestPrefix))
+            if (Steps > _stepsMax)
             {
-                (furthest, Blocked, LongestPrefix, LongestState) = (at, _operationOf[at], taken.Count, state);
+                return VerdictKind.Undecided;
             }
 
-            if (taken.Count == 0)
+            // A reader was taken for sure: when that led nowhere, nothing else would.
+            var isForced = true;
+            while (isForced)
             {
-                return VerdictKind.Violation;
-            }
+                if (!_frames.TryPop(out var frame))
+                {
+                    return VerdictKind.Violation;
+                }
 
-            (at, state) = taken.Pop();
-            var back = _operations[_operationOf[at]];
-            remaining += back.IsUnknown ? 0 : 1;
-            Toggle(back);
-            Unlift(at);
-            at = _after[at];
+                Undo(frame);
+                (after, isForced) = (frame.Event, frame.IsForced);
+            }
         }
 
         return VerdictKind.Valid;
     }
 
-    private void LinkUp((long Time, bool IsReturn, int Bit)[] events)
+    /// <summary>Takes an operation by the third rule.</summary>
+    /// <returns>Null when there is none; false when that was tried before.</returns>
+    private bool? TryReader(int after)
     {
-        var callOf = new int[_operations.Count];
-        for (var i = 1; i <= events.Length; i++)
+        for (var at = _events.First; after == 0 && at > 0 && !_events.IsReturn(at); at = _events.After(at))
         {
-            var (_, isReturn, bit) = events[i - 1];
-            _operationOf[i] = bit;
-            _before[i] = i - 1;
-            _after[i - 1] = i;
-            _returnOf[i] = isReturn ? -1 : 0;
-            if (isReturn)
+            if (_operations[_events.OperationAt(at)].IsReader && Fits(at, out var next))
             {
-                _returnOf[callOf[bit]] = i;
-            }
-            else
-            {
-                callOf[bit] = i;
+                return TryTake(at, next, isForced: true);
             }
         }
+
+        return null;
     }
 
-    private bool IsReturn(int at) => _returnOf[at] < 0;
-
-    private void Lift(int call)
+    /// <summary>Takes the next operation that may come now, of those called after an event.</summary>
+    private bool TryNext(int after)
     {
-        Unlink(call);
-        if (_returnOf[call] > 0)
+        var isHeldUp = false;
+        for (var at = _events.First; at > 0; at = _events.After(at))
         {
-            Unlink(_returnOf[call]);
-        }
-    }
+            var operation = _operations[_events.OperationAt(at)];
+            if (_events.IsReturn(at))
+            {
+                isHeldUp |= !_memo.IsPlaced(operation.Bit);
+                if (!operation.IsBlind || (isHeldUp && _isUnobserved))
+                {
+                    NoteBlocked(at);
+                    return false;
+                }
 
-    private void Unlift(int call)
-    {
-        if (_returnOf[call] > 0)
-        {
-            Relink(_returnOf[call]);
-        }
+                continue;
+            }
 
-        Relink(call);
-    }
+            if (at > after && !(operation.IsBlind ? _isUnobserved : isHeldUp)
+                && Fits(at, out var next) && TryTake(at, next, isForced: false))
+            {
+                return true;
+            }
 
-    private void Unlink(int at)
-    {
-        _after[_before[at]] = _after[at];
-        if (_after[at] > 0)
-        {
-            _before[_after[at]] = _before[at];
-        }
-    }
-
-    private void Relink(int at)
-    {
-        _after[_before[at]] = at;
-        if (_after[at] > 0)
-        {
-            _before[_after[at]] = at;
-        }
-    }
-
-    private int Position(int bit) => bit < _answered ? bit : (_answered + 63) / 64 * 64 + bit - _answered;
-
-    private bool IsAfterTwin(KeyOperation operation)
-    {
-        var position = operation.Twin < 0 ? -1 : Position(operation.Twin);
-        return position < 0 || (_effective[position / 64] & (1UL << (position % 64))) != 0;
-    }
-
-    private void Toggle(KeyOperation operation)
-    {
-        var bit = Position(operation.Bit);
-        _effective[bit / 64] ^= 1UL << (bit % 64);
-    }
-
-    /// <summary>Marks the operation as effective, unless that set and state were tried before.</summary>
-    private bool TryNote(KeyOperation operation, int state)
-    {
-        Toggle(operation);
-        var full = 0;
-        while (full < _effective.Length && _effective[full] == ulong.MaxValue)
-        {
-            full++;
+            if (Steps > _stepsMax)
+            {
+                return false;
+            }
         }
 
-        var end = _effective.Length;
-        while (end > full && _effective[end - 1] == 0)
-        {
-            end--;
-        }
-
-        if (_seen.Add(new Memo(full, state, _effective[full..end])))
-        {
-            return true;
-        }
-
-        Toggle(operation);
         return false;
     }
 
-    /// <summary>A set of operations (the words between the full and the empty ones), and the state.</summary>
-    private readonly record struct Memo(int FullWords, int State, ulong[] Words)
+    private void NoteBlocked(int at)
     {
-        public static readonly IEqualityComparer<Memo> Comparer = EqualityComparer<Memo>.Create(AreEqual, HashOf);
-
-        private static bool AreEqual(Memo left, Memo right) =>
-            left.FullWords == right.FullWords && left.State == right.State
-            && left.Words.AsSpan().SequenceEqual(right.Words);
-
-        private static int HashOf(Memo memo)
+        if (at > _furthest || (at == _furthest && _explained > LongestPrefix))
         {
-            var hash = ((ulong)(uint)memo.State << 32) ^ (uint)memo.FullWords;
-            foreach (var word in memo.Words)
-            {
-                hash = (hash ^ word) * 0x9E3779B97F4A7C15UL;
-                hash ^= hash >> 29;
-            }
-
-            return (int)(hash ^ (hash >> 32));
+            (_furthest, Blocked, LongestPrefix, LongestState) = (at, _events.OperationAt(at), _explained, _state);
         }
     }
+
+    private bool Fits(int at, out int next)
+    {
+        Steps++;
+        var operation = _operations[_events.OperationAt(at)];
+        next = _state;
+        return (operation.Twin < 0 || _memo.IsOver(operation.Twin)) && operation.TryAnswer(_values, _state, out next)
+            && (_beginnings.Count == 0 || next == _state || _values.Length(next) > _longestLength
+                || _beginnings.Contains(next));
+    }
+
+    /// <summary>
+    /// False when the same operations in another order led to the same state before, or one of unknown outcome would
+    /// neither change the state nor give another its place.
+    /// </summary>
+    private bool TryTake(int at, int next, bool isForced)
+    {
+        var operation = _operations[_events.OperationAt(at)];
+        var frame = new Frame(at, _state, _isUnobserved, isForced, _changes.Count);
+        var open = _open;
+        Take(at, operation);
+        _state = next;
+        _isUnobserved = operation.IsBlind || operation.IsUnknown;
+        if ((operation.IsUnknown && _state == frame.State && _open == open)
+            || !_memo.TryNote(_state, _isUnobserved))
+        {
+            Undo(frame);
+            return false;
+        }
+
+        _frames.Push(frame);
+        return true;
+    }
+
+    private void Take(int at, KeyOperation operation)
+    {
+        // What returned before has a place, or gets one here, and keeps it.
+        for (var earlier = _events.First; earlier != at; earlier = _events.After(earlier))
+        {
+            if (_events.IsReturn(earlier))
+            {
+                Do(_events.OperationAt(earlier), Over(_events.OperationAt(earlier)));
+            }
+        }
+
+        Do(operation.Bit, Over(operation.Bit));
+        if (!operation.IsBlind)
+        {
+            return;
+        }
+
+        var returned = operation.IsUnknown ? int.MaxValue : _events.ReturnOf(operation.Bit);
+        for (at = _events.First; at > 0; at = _events.After(at))
+        {
+            var other = _operations[_events.OperationAt(at)];
+            if (other.IsBlind)
+            {
+                var mayComeBefore = at < returned;
+                if (!other.IsUnknown && !_events.IsReturn(at) && _memo.IsPlaced(other.Bit) != mayComeBefore)
+                {
+                    Do(other.Bit, mayComeBefore ? Change.Placed : Change.Displaced);
+                }
+            }
+            else if (_events.IsReturn(at))
+            {
+                return;
+            }
+        }
+    }
+
+    private Change Over(int bit) => _memo.IsPlaced(bit) ? Change.OverWithPlace : Change.Over;
+
+    private void Do(int bit, Change change)
+    {
+        _changes.Push((bit, change));
+        Mark(bit, change, change == Change.Displaced ? -1 : 1);
+        if (change is Change.Over or Change.OverWithPlace)
+        {
+            _events.Lift(bit);
+        }
+    }
+
+    private void Undo(in Frame frame)
+    {
+        while (_changes.Count > frame.Changes)
+        {
+            var (bit, change) = _changes.Pop();
+            Mark(bit, change, change == Change.Displaced ? 1 : -1);
+            if (change is Change.Over or Change.OverWithPlace)
+            {
+                _events.PutBack(bit);
+            }
+        }
+
+        (_state, _isUnobserved) = (frame.State, frame.WasUnobserved);
+    }
+
+    private void Mark(int bit, Change change, int sign)
+    {
+        if (change is Change.Over or Change.OverWithPlace)
+        {
+            _memo.ToggleOver(bit);
+        }
+
+        if (change != Change.OverWithPlace)
+        {
+            _memo.TogglePlaced(bit);
+            _explained += sign;
+            _open -= _operations[bit].IsUnknown ? 0 : sign;
+        }
+    }
+
+    /// <param name="Event">The call of the operation taken.</param>
+    /// <param name="State">The state before.</param>
+    /// <param name="IsForced">By the third rule: there is nothing to choose.</param>
+    /// <param name="Changes">How many changes were made before.</param>
+    private readonly record struct Frame(int Event, int State, bool WasUnobserved, bool IsForced, int Changes);
 }

@@ -2,19 +2,19 @@ using System.Globalization;
 
 namespace Kvorum.Simulator;
 
-/// <summary>A judge beside brute force on many small histories.</summary>
-internal sealed record Differential(Mix Workload, Rule Rules)
+/// <summary>A judge beside brute force on many small histories, of each workload in turn.</summary>
+internal sealed record Differential(Mix[] Workloads, Rule Rules)
 {
     /// <summary>Twice the 10,000 histories the bar asks for each judge.</summary>
     public const int Histories = 20_000;
 
-    public static Differential TotalOrder { get; } = new(Mix.Mixed, Rule.Revisions | Rule.Lengths);
+    public static Differential TotalOrder { get; } = new([Mix.Mixed], Rule.Revisions | Rule.Lengths);
 
-    public static Differential Linearizability { get; } = new(Mix.SingleKey, Rule.Lengths);
+    public static Differential Linearizability { get; } = new([Mix.SingleKey, Mix.InDoubt], Rule.Lengths);
 
-    public static Differential Append { get; } = new(Mix.Appends, Rule.Lengths);
+    public static Differential Append { get; } = new([Mix.Appends], Rule.Lengths);
 
-    public static Differential ListAppend { get; } = new(Mix.ListTransactions, Rule.Values);
+    public static Differential ListAppend { get; } = new([Mix.ListTransactions], Rule.Values);
 
     /// <summary>
     /// Half of the histories as a correct store made them, half with one to three things changed. Null when judge and
@@ -26,8 +26,9 @@ internal sealed record Differential(Mix Workload, Rule Rules)
     {
         for (var seed = first; seed - first < (ulong)histories && !cancel.IsCancellationRequested; seed++)
         {
+            var workload = Workloads[seed / 2 % (ulong)Workloads.Length];
             var history = HistoryMaker.Make(
-                seed, Workload, count: 3 + (int)(seed / 2 % 5), slack: seed % 3 == 0 ? 3 : 30);
+                seed, workload, count: 3 + (int)(seed / 2 % 5), slack: seed % 3 == 0 ? 3 : 30);
             var isCorrect = seed % 2 == 0;
             for (var changes = isCorrect ? 0 : 1 + (seed / 2 % 3); changes > 0; changes--)
             {

@@ -9,6 +9,9 @@ internal enum Mix
     /// <summary>One key per operation: reads, writes, deletes, appends, compares.</summary>
     SingleKey,
 
+    /// <summary>One key, written a lot; half of the writes are unanswered, or answered when all else is over.</summary>
+    InDoubt,
+
     /// <summary>One append or read per operation.</summary>
     Appends,
 
@@ -22,6 +25,9 @@ internal enum Mix
 /// </summary>
 internal sealed class HistoryMaker
 {
+    /// <summary>When all else is over.</summary>
+    private const long End = 1L << 50;
+
     private readonly KeyedChance _chance;
     private readonly Mix _workload;
     private readonly List<(long Effect, Operation Operation)> _calls = [];
@@ -96,9 +102,11 @@ internal sealed class HistoryMaker
         var effect = invoked + 1_000 * (1 + Draw(slack));
         var returned = effect + 1_000 * (1 + Draw(slack));
         now[client] = returned;
-        if (outcome == OperationOutcome.Unknown)
+        var isOpen = _workload == Mix.InDoubt && isWrite && !_isAnswered && Draw(2) == 0;
+        if (outcome == OperationOutcome.Unknown || isOpen)
         {
             effect += 1_000 * Draw(3 * slack);
+            returned = isOpen ? End : returned;
         }
 
         _calls.Add((effect + 3 * i, new Operation(
@@ -115,6 +123,8 @@ internal sealed class HistoryMaker
                 return [Draw(2) == 0 ? Append("l0") : Read("l0")];
             case Mix.ListTransactions:
                 return ListTransaction();
+            case Mix.InDoubt:
+                return Draw(12) == 0 ? [Append("r0")] : Draw(3) == 0 ? [Write("r0")] : Register("r0");
             case Mix.SingleKey:
                 var key = Draw(3) == 0 ? "l0" : "r0";
                 return key == "l0" && Draw(8) > 0 ? [Draw(2) == 0 ? Append(key) : Read(key)] : Register(key);

@@ -19,7 +19,12 @@ internal static class HistoryMutation
                 break;
             case 1 when operation.Outcome == OperationOutcome.Done
                 && operation.Steps.Any(step => step.Kind == StepKind.CompareValue):
-                changed[at] = operation with { Succeeded = !operation.Succeeded };
+                // Nothing is told after a compare that failed.
+                changed[at] = operation with
+                {
+                    Succeeded = !operation.Succeeded,
+                    Steps = [.. operation.Steps.Select(step => step with { Seen = null })],
+                };
                 break;
             case 2:
                 changed.RemoveAt(at);

@@ -1,6 +1,6 @@
 namespace Kvorum.Simulator.Tests;
 
-/// <summary>Every judge says of 20,000 small histories what trying every order says.</summary>
+/// <summary>Every judge says of 20,000 small histories of each workload what trying every order says.</summary>
 public class BruteForceComparisonTests
 {
     [Fact]
@@ -23,7 +23,8 @@ public class BruteForceComparisonTests
     {
         var tally = new Tally();
 
-        var disagreement = differential.FindDisagreement(judge, tally);
+        var disagreement = differential.FindDisagreement(
+            judge, tally, Differential.Histories * differential.Workloads.Length);
         Assert.True(disagreement is null, disagreement);
 
         Assert.True(tally.Possible > 10_000, $"{tally.Possible} possible histories");
