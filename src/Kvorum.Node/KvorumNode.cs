@@ -329,6 +329,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         Group = NodeRecovery.Group,
         Seed = seed,
         Incarnation = incarnation,
+        IsJoining = options.IsJoining,
         HeartbeatTicks = options.HeartbeatTicks,
         ElectionTicks = options.ElectionTicks,
         TrailingEntries = options.TrailingEntries,

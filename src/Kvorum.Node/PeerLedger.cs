@@ -96,7 +96,11 @@ internal sealed class PeerLedger(
             }
 
             Remember(hello);
-            LearnAboutMyself(hello);
+            if (LearnAboutMyself(hello) is { } replaced)
+            {
+                return replaced;
+            }
+
             StopWaiting();
             return null;
         }
@@ -279,22 +283,32 @@ internal sealed class PeerLedger(
         return "this node lost what it had promised, and begins anew under another incarnation.";
     }
 
-    private void LearnAboutMyself(in PeerHello hello)
+    /// <returns>Null, or why every peer must meet this directory anew, under its next incarnation.</returns>
+    private string? LearnAboutMyself(in PeerHello hello)
     {
         var identity = directory.Identity;
         if (hello.RememberedIncarnation == 0 || hello.RememberedIncarnation == identity.Incarnation
             || !identity.MayVote || NodeMutants.AmnesiacVotes)
         {
-            return;
+            return null;
         }
 
-        // Where the membership names this directory's incarnation, the core goes by that: the peer lags behind.
-        Explain($"node {hello.Node:x} knows this node with another directory: what that one promised is lost.");
-        directory.Save(identity with { MayVote = false });
+        var reason = $"node {hello.Node:x} knows this node with another directory: what that one promised is lost.";
         Log.SelfReplaced(
             logger, identity.Incarnation.ToString("x", null), hello.RememberedIncarnation.ToString("x", null),
             hello.Node.ToString("x", null));
-        post(new Standing(identity.Node, MayVote: false, identity.Incarnation));
+        if (_membership.Find(identity.Node) is { Incarnation: not 0 } record && record.Incarnation == identity.Incarnation)
+        {
+            // The membership names this directory: the core goes by that, and the peer lags behind.
+            Explain(reason);
+            directory.Save(identity with { MayVote = false });
+            post(new Standing(identity.Node, MayVote: false, identity.Incarnation));
+            return null;
+        }
+
+        // Under its next incarnation, so that a leader that never knew the former directory does not take this one for it.
+        GiveUpVote(reason);
+        return "this node's directory replaced another one, and begins anew under another incarnation.";
     }
 
     /// <summary>

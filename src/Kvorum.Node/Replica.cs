@@ -248,6 +248,7 @@ internal sealed class Replica
         FollowDirectories(input);
         var effects = _raft.Step(input);
         _observer?.Stepped(_raft, input, effects);
+        GiveUpVote(effects);
         _outbox.Send(effects.Send);
         if (effects.Write != WriteId.None || effects.SendAfterSync.Count > 0)
         {
@@ -291,6 +292,24 @@ internal sealed class Replica
 
         Compact(input, effects);
         return proposed;
+    }
+
+    /// <summary>
+    /// Durable before anybody hears of it: once the leader has forgotten what this node acknowledged, nobody would remind a
+    /// process that comes after this one.
+    /// </summary>
+    private void GiveUpVote(Effects effects)
+    {
+        for (var i = 0; i < effects.Events.Count; i++)
+        {
+            if (effects.Events[i] is TailLost lost)
+            {
+                Log.TailLost(_logger, lost.Acknowledged.Value, lost.Last.ToString());
+                _ledger.GiveUpVote(
+                    $"the log ended at {lost.Last}, before entry {lost.Acknowledged}, which had been acknowledged: the "
+                    + "disk lost entries, or an older copy of the directory was put back.");
+            }
+        }
     }
 
     private void RunFileWork(Effects effects)
@@ -368,12 +387,7 @@ internal sealed class Replica
                 break;
             case QuorumLost lost: Log.QuorumLost(_logger, lost.Term.Value); break;
             case TailReplaced replaced: Log.TailReplaced(_logger, replaced.From.Value, replaced.OldLast.Value); break;
-            case TailLost lost:
-                Log.TailLost(_logger, lost.Acknowledged.Value, lost.Last.ToString());
-                _ledger.GiveUpVote(
-                    $"the log ended at {lost.Last}, before entry {lost.Acknowledged}, which had been acknowledged: the "
-                    + "disk lost entries, or an older copy of the directory was put back.");
-                break;
+            case TailLost: break; // Done before the messages left.
             case PeerTailLost lost:
                 _ledger.DistrustVotes(lost.Peer, lost.Incarnation);
                 break;

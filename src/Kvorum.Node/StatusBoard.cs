@@ -180,7 +180,7 @@ internal sealed class StatusBoard
     }
 
     private string? ReasonOf(bool mayVote) =>
-        mayVote ? null : _ledger.Reason ?? "the membership names another directory of this node.";
+        mayVote ? null : _ledger.Reason ?? "it was not promoted to a voter with this directory.";
 
     private NodeStatus Empty() => new()
     {

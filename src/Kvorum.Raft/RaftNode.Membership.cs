@@ -357,8 +357,11 @@ public sealed partial class RaftNode
                 && (judged.IsVoid || !judged.MayVote || judged.Incarnation != 0);
         }
 
+        // One that joined is promoted by name. A voter that is not named is an initial one, so its directory is gone; a
+        // learner may have been promoted by an entry that it has not got yet.
         var mine = _membership.Find(_options.Node)?.Incarnation ?? 0;
-        _mayVote = mine == 0 ? _ownMayVote : mine == _incarnation;
+        var mayBeFirst = !_options.IsJoining || _membership.IsLearner(_options.Node);
+        _mayVote = mine == 0 ? _ownMayVote && mayBeFirst : mine == _incarnation;
 
         // Until it was promoted with its new directory it keeps telling which one lost something: the first word may
         // have been lost, and of the new directory the leader does not know that anything is amiss.

@@ -19,6 +19,9 @@ public sealed record RaftOptions
     /// </summary>
     public ulong Incarnation { get; init; }
 
+    /// <summary>This replica did not begin with the cluster: it joined one, and votes by a promotion only.</summary>
+    public bool IsJoining { get; init; }
+
     /// <summary>A leader's heartbeats, in ticks. Default 10 (100 ms).</summary>
     public int HeartbeatTicks { get; init; } = 10;
 

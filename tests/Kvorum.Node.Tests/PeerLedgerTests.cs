@@ -77,6 +77,32 @@ public sealed class PeerLedgerTests
     }
 
     [Fact]
+    public void A_directory_that_replaced_another_begins_anew_under_an_incarnation_that_nobody_met()
+    {
+        var path = Directory.CreateTempSubdirectory("kvorum-ledger-").FullName;
+        try
+        {
+            using var directory = DataDirectory.Open(
+                new FileDisk(), path, 77, new NodeId(1), newIncarnation: 11, "a test");
+            var posted = new List<Input>();
+            var ledger = new PeerLedger(directory, 12, NullLogger.Instance, posted.Add);
+            var members = new Membership([new NodeId(1), new NodeId(2)], []);
+            ledger.SetMembership(members, members.Members);
+            var hello = new PeerHello(77, Node: 2, To: 1, Incarnation: 22, RememberedIncarnation: 10);
+
+            Assert.NotNull(ledger.Judge(hello)); // The peer must see the next incarnation, so it must come again.
+            Assert.Equal((12UL, false), (ledger.Identity.Incarnation, ledger.Identity.MayVote));
+            Assert.Contains(new Standing(new NodeId(1), MayVote: false, 12), posted);
+            Assert.Null(ledger.Judge(hello)); // Once is enough.
+            Assert.Equal(12UL, ledger.Identity.Incarnation);
+        }
+        finally
+        {
+            Directory.Delete(path, recursive: true);
+        }
+    }
+
+    [Fact]
     public void A_hello_tells_what_the_same_directory_promised_and_nothing_of_another_one()
     {
         var book = new PromiseBook();

@@ -71,6 +71,7 @@ internal sealed class DiskFaults(SimWorld world, SimNode[] nodes, FaultDriver dr
 
     private void Destroy(SimNode node, Fault fault)
     {
+        var chance = new ChanceSource(world.Chance, ChanceStream.Fault, (ulong)fault.Number);
         switch (fault.Kind)
         {
             case FaultKind.WipedDirectory:
@@ -78,28 +79,28 @@ internal sealed class DiskFaults(SimWorld world, SimNode[] nodes, FaultDriver dr
                 node.Directory++;
                 node.JoinsAnew |= driver.HaveVotersChanged;
                 break;
-            case FaultKind.StaleWrite: RepeatWrite(node.Disk); break;
+            case FaultKind.StaleWrite: RepeatWrite(node.Disk, chance); break;
             case FaultKind.TornTail: TearTail(node.Disk, (int)Math.Clamp(fault.Amount, 1, 4096)); break;
-            default: Rot(node.Disk, Math.Clamp(fault.Amount, 1, 16)); break;
+            default: Rot(node.Disk, Math.Clamp(fault.Amount, 1, 16), chance); break;
         }
     }
 
     /// <summary>Flips bits at random places that hold something.</summary>
-    private void Rot(SimDisk disk, long flips)
+    private void Rot(SimDisk disk, long flips, ChanceSource chance)
     {
         Span<byte> one = stackalloc byte[1];
         for (var i = 0; i < flips && disk.Names.Count > 0; i++)
         {
-            var which = disk.Chance.Below(disk.Names.Count);
+            var which = chance.Below(disk.Names.Count);
             var file = disk.Names.Values[which];
             if (file.DurableLength == 0)
             {
                 continue;
             }
 
-            var offset = Place(file, disk.Chance);
+            var offset = Place(file, chance);
             file.ReadDurable(one, offset);
-            one[0] ^= (byte)(1 << disk.Chance.Below(8));
+            one[0] ^= (byte)(1 << chance.Below(8));
             world.Say($"a bit rots at {disk.Names.Keys[which]}, offset {offset}, of {file.DurableLength}");
             file.Damage(offset, one);
         }
@@ -126,7 +127,7 @@ internal sealed class DiskFaults(SimWorld world, SimNode[] nodes, FaultDriver dr
     }
 
     /// <summary>The newest write to the log never came; in its place is an earlier one, once more.</summary>
-    private static void RepeatWrite(SimDisk disk)
+    private static void RepeatWrite(SimDisk disk, ChanceSource chance)
     {
         var file = NewestLog(disk);
         const int HeaderBytes = 64;
@@ -137,7 +138,7 @@ internal sealed class DiskFaults(SimWorld world, SimNode[] nodes, FaultDriver dr
         }
 
         var (newest, length) = places[^1];
-        var (earlier, count) = places[disk.Chance.Below(places.Count - 1)];
+        var (earlier, count) = places[chance.Below(places.Count - 1)];
         if (earlier + count > newest || newest + count > file.DurableLength)
         {
             return;

@@ -61,7 +61,8 @@ internal sealed class LossFaults(SimWorld world, SimNode[] nodes, IReadOnlyList<
         }
         else
         {
-            Rot(node.Disk, Math.Clamp(fault.Amount, 1, 16));
+            var entity = ((ulong)fault.Number << 8) | (uint)node.Place;
+            Rot(node.Disk, Math.Clamp(fault.Amount, 1, 16), new ChanceSource(world.Chance, ChanceStream.Fault, entity));
         }
     }
 
@@ -69,16 +70,16 @@ internal sealed class LossFaults(SimWorld world, SimNode[] nodes, IReadOnlyList<
     /// Flips bits of the log and of snapshots, but none of the newest write: damaged there, it looks like one that the
     /// end of the power tore, and with every copy gone nobody could know that it was ever whole (docs/formats.md).
     /// </summary>
-    private void Rot(SimDisk disk, long flips)
+    private void Rot(SimDisk disk, long flips, ChanceSource chance)
     {
         var places = Places(disk);
         Span<byte> one = stackalloc byte[1];
         for (var i = 0; i < flips && places.Count > 0; i++)
         {
-            var (name, file, from, length) = places[disk.Chance.Below(places.Count)];
-            var offset = from + disk.Chance.Below(length);
+            var (name, file, from, length) = places[chance.Below(places.Count)];
+            var offset = from + chance.Below(length);
             file.ReadDurable(one, offset);
-            one[0] ^= (byte)(1 << disk.Chance.Below(8));
+            one[0] ^= (byte)(1 << chance.Below(8));
             world.Say($"a bit rots at {name}, offset {offset}, of {file.DurableLength}");
             file.Damage(offset, one);
         }

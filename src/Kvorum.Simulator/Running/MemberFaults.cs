@@ -75,8 +75,9 @@ internal sealed class MemberFaults(
             {
                 const int LifeMax = 15_000_000;
                 world.Injected.Add("member.removed");
-                var life = 1_000_000 + node.Disk.Chance.Below(LifeMax);
-                if (node.Disk.Chance.Below(2) == 0)
+                var chance = new ChanceSource(world.Chance, ChanceStream.Machine, (ulong)node.Place);
+                var life = 1_000_000 + chance.Below(LifeMax);
+                if (chance.Below(2) == 0)
                 {
                     world.At(world.Now + (life / 2), () => StartAgain(node));
                 }

@@ -16,7 +16,9 @@ internal sealed class ProcessFaults(SimWorld world, SimSettings settings, SimNod
             case FaultKind.CrashAtDiskOperation: Arm(node, fault); break;
             case FaultKind.CrashAfterSend: Arm(node, fault); break;
             case FaultKind.Pause: Pause(node, fault); break;
-            case FaultKind.RestartLoop: Loop(node, world.Now + fault.Duration, Math.Max(1_000, fault.Amount)); break;
+            case FaultKind.RestartLoop:
+                Loop(node, world.Now + fault.Duration, Math.Max(1_000, fault.Amount), ChanceOf(fault));
+                break;
             case FaultKind.PowerLoss: LosePower(fault); break;
             case FaultKind.GracefulStop: HandOver(node, fault); break;
             default: break;
@@ -69,6 +71,9 @@ internal sealed class ProcessFaults(SimWorld world, SimSettings settings, SimNod
         }
     }
 
+    /// <summary>A fault's own draws: without it, no other draw moves.</summary>
+    private ChanceSource ChanceOf(Fault fault) => new(world.Chance, ChanceStream.Fault, (ulong)fault.Number);
+
     private void Pause(SimNode node, Fault fault)
     {
         var began = world.Now;
@@ -80,7 +85,7 @@ internal sealed class ProcessFaults(SimWorld world, SimSettings settings, SimNod
         }
     }
 
-    private void Loop(SimNode node, long until, long life)
+    private void Loop(SimNode node, long until, long life, ChanceSource chance)
     {
         if (world.Now >= until)
         {
@@ -88,8 +93,8 @@ internal sealed class ProcessFaults(SimWorld world, SimSettings settings, SimNod
             return;
         }
 
-        End(node, 1 + node.Disk.Chance.Below((int)Math.Min(life, 1_000_000)), Keeps);
-        driver.After(2 + node.Disk.Chance.Below((int)Math.Min(2 * life, 2_000_000)), () => Loop(node, until, life));
+        End(node, 1 + chance.Below((int)Math.Min(life, 1_000_000)), Keeps);
+        driver.After(2 + chance.Below((int)Math.Min(2 * life, 2_000_000)), () => Loop(node, until, life, chance));
     }
 
     private void LosePower(Fault fault)
@@ -102,9 +107,10 @@ internal sealed class ProcessFaults(SimWorld world, SimSettings settings, SimNod
             }
         }
 
+        var chance = ChanceOf(fault);
         foreach (var node in nodes)
         {
-            var down = fault.Duration / 2 + node.Disk.Chance.Exponential(fault.Duration / 2);
+            var down = fault.Duration / 2 + chance.Exponential(fault.Duration / 2);
             node.DownUntil = world.Now + down;
             node.Crash(Keeps);
             driver.After(down, node.Start);

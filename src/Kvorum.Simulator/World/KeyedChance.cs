@@ -14,6 +14,8 @@ public enum ChanceStream : byte
     Phase = 9,
     Site = 10,
     Loss = 11,
+    Fault = 12,
+    Machine = 13,
 }
 
 /// <summary>

@@ -270,4 +270,15 @@ public sealed class MembershipTests
     private static ChangeMembers Add(ulong node) => new(
         new MembershipChange(MembershipChangeKind.Add, new NodeId(node), MemberRecord.Of(new NodeId(node))), false,
         node);
+
+    /// <summary>
+    /// An initial voter whose directory is gone may be started as one that joins: it has promised what it cannot know.
+    /// </summary>
+    [Fact]
+    public void A_replica_that_joined_does_not_vote_as_a_voter_that_nobody_promoted()
+    {
+        var node = Started(nodes: 3, term: 1, options: Options() with { Incarnation = 41, IsJoining = true });
+        var effects = node.Step(new Receive(Messages.RequestVote(from: 3, term: 2, last: Id(1, 5))));
+        Assert.True(Sent<VoteReply>(effects.SendAfterSync, 3) is { Granted: false });
+    }
 }
