@@ -297,7 +297,8 @@ internal sealed class PeerLedger(
         Log.SelfReplaced(
             logger, identity.Incarnation.ToString("x", null), hello.RememberedIncarnation.ToString("x", null),
             hello.Node.ToString("x", null));
-        if (_membership.Find(identity.Node) is { Incarnation: not 0 } record && record.Incarnation == identity.Incarnation)
+        var named = _membership.Find(identity.Node)?.Incarnation ?? 0;
+        if (named != 0 && named == identity.Incarnation)
         {
             // The membership names this directory: the core goes by that, and the peer lags behind.
             Explain(reason);
@@ -306,7 +307,7 @@ internal sealed class PeerLedger(
             return null;
         }
 
-        // Under its next incarnation, so that a leader that never knew the former directory does not take this one for it.
+        // Under its next incarnation: a leader that never knew the former directory takes this one for it.
         GiveUpVote(reason);
         return "this node's directory replaced another one, and begins anew under another incarnation.";
     }

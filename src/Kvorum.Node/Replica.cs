@@ -295,8 +295,8 @@ internal sealed class Replica
     }
 
     /// <summary>
-    /// Durable before anybody hears of it: once the leader has forgotten what this node acknowledged, nobody would remind a
-    /// process that comes after this one.
+    /// Durable before anybody hears of it: once the leader has forgotten what this node acknowledged, nobody would
+    /// remind a process that comes after this one.
     /// </summary>
     private void GiveUpVote(Effects effects)
     {
