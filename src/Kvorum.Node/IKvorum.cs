@@ -183,4 +183,7 @@ public readonly record struct MemberStatus(
 
     /// <summary>A learner that is promoted by itself once it is in sync.</summary>
     public bool IsJoining { get; init; }
+
+    /// <summary>A learner's: the voter that goes when it is promoted; null for none.</summary>
+    public ulong? Replaces { get; init; }
 }

@@ -29,7 +29,8 @@ public enum MemberChangeKind
 
     /// <summary>
     /// <see cref="MemberChange.New"/> joins as a learner and, once in sync, takes the place of <see
-    /// cref="MemberChange.Node"/> in one joint change: the number of voters never differs.
+    /// cref="MemberChange.Node"/> in one joint change: the number of voters never differs. It may be a learner already:
+    /// then only its goal changes.
     /// </summary>
     Replace = 4,
 

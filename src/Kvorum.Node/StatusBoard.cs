@@ -135,6 +135,7 @@ internal sealed class StatusBoard
                 Address = _members is { } known ? known[i].Address
                     : record.Name.Length + record.PeerUrl.Length > 0 ? MemberAddress.Of(record) : null,
                 IsJoining = record.JoinsByItself && membership.IsLearner(record.Node),
+                Replaces = membership.IsLearner(record.Node) ? record.Replaces?.Value : null,
                 IsLeaving = membership.IsVoter(record.Node) && !membership.Voters.Contains(record.Node),
             };
             if (!isNew && members[i] != member)

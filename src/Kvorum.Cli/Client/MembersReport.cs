@@ -5,9 +5,10 @@ namespace Kvorum.Cli.Client;
 /// <summary>A member as GET /v1/members tells it.</summary>
 /// <param name="Kind">"voter", "joining", "learner" or "leaving".</param>
 /// <param name="EntriesBehind">Null when not the leader answered.</param>
+/// <param name="Replaces">A learner's: whose place it takes; null for nobody's.</param>
 internal sealed record MemberReport(
     string Name, string Id, string Kind, bool IsLeader, string? PeerUrl, IReadOnlyList<string> ClientUrls,
-    bool IsConnected, bool MayVote, ulong? EntriesBehind);
+    bool IsConnected, bool MayVote, ulong? EntriesBehind, string? Replaces);
 
 /// <summary>The membership as one node tells it.</summary>
 internal sealed record MembersReport(
@@ -51,7 +52,8 @@ internal sealed record MembersReport(
         [.. member.GetProperty("clientUrls").EnumerateArray().Select(url => url.GetString() ?? "")],
         member.GetProperty("isConnected").GetBoolean(),
         member.GetProperty("mayVote").GetBoolean(),
-        member.TryGetProperty("entriesBehind", out var behind) ? behind.GetUInt64() : null);
+        member.TryGetProperty("entriesBehind", out var behind) ? behind.GetUInt64() : null,
+        member.TryGetProperty("replaces", out var replaced) ? replaced.GetString() : null);
 
     private static string? Text(JsonElement element, string name) => element.GetProperty(name).GetString();
 }

@@ -49,11 +49,58 @@ internal static class LeaderCommand
                 Body = BodyOf(parsed.GetValue(to)),
                 ContentType = "application/json",
             };
-            var answer = await cluster.SendAsync(call, cancel).ConfigureAwait(false);
+            Answer answer;
+            try
+            {
+                answer = await cluster.SendAsync(call, cancel).ConfigureAwait(false);
+            }
+            catch (CommandFailedException e) when (e.Code == ExitCode.OutcomeUnknown)
+            {
+                var calls = new MemberCalls(cluster, client.Endpoints(parsed), client.Timeout(parsed));
+                if (await NotMovedAsync(calls, parsed.GetValue(to), e, cancel).ConfigureAwait(false) is { } failure)
+                {
+                    throw failure;
+                }
+
+                answer = await cluster.SendAsync(new Call(HttpMethod.Get, Path, IsWrite: false), cancel)
+                    .ConfigureAwait(false);
+            }
+
             MemberCalls.Demand(answer);
             return Print(answer, parsed.GetRequiredValue(output), leader => $"{leader} leads.");
         });
         return command;
+    }
+
+    /// <summary>
+    /// No answer came in time: what is so now, in the words of a hand-over rather than of a write; null when it moved.
+    /// </summary>
+    private static async Task<CommandFailedException?> NotMovedAsync(
+        MemberCalls calls, string? to, CommandFailedException unknown, CancellationToken cancel)
+    {
+        MembersReport report;
+        try
+        {
+            (report, _) = await calls.ListAsync(cancel).ConfigureAwait(false);
+        }
+        catch (CommandFailedException)
+        {
+            return new CommandFailedException(
+                unknown.Code, "It is not known who leads: leadership was to move, and no endpoint tells what came of it.");
+        }
+
+        if (to is not null && report.Leader == to)
+        {
+            return null;
+        }
+
+        var target = to is null ? null : report.Find(to);
+        var behind = target?.EntriesBehind is > 0 and { } entries
+            ? $"; it is {ChangeText.Number(entries)} entries behind"
+            : target is { IsConnected: false } ? "; it is not connected" : "";
+        var leads = report.Leader is { } leader ? $"{leader} leads." : "No leader is known.";
+        var what = to is null ? "No node said in time that it took over" : $"{to} did not take over in time{behind}";
+        return new CommandFailedException(ExitCode.Failed, $"{what}. {leads}");
     }
 
     private static Option<string> Output()

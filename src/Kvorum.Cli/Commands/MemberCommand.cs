@@ -79,14 +79,21 @@ internal static class MemberCommand
             var calls = common.Calls(parsed, cluster);
             var answer = await calls.ChangeAsync(HttpMethod.Post, "/v1/members", common.IsDryRun(parsed), body, cancel)
                 .ConfigureAwait(false);
-            if (!common.IsDryRun(parsed))
+            if (!common.IsDryRun(parsed) && !ChangeText.VotedBefore(answer, node))
             {
                 SayHowToStart(MembersReport.Parse(answer), node, peerUrl);
             }
 
+            var stays = isLearner || MembersReport.Parse(answer).Find(node) is { Kind: "learner" };
+            var accepted = ChangeText.VotedBefore(answer, node) ? $"{node} is a voter already."
+                : isLearner ? $"{node} is a learner."
+                : stays ? $"{node} is a learner already and stays one: 'kvorum member promote {node}' makes it a voter."
+                : $"{node} is a learner and will be promoted.";
             return await common.FinishAsync(
-                parsed, answer, isLearner ? $"{node} is a learner." : $"{node} is a learner and will be promoted.",
-                isLearner ? null : () => common.Wait(parsed, calls).ForVoterAsync(node, inPlaceOf: null, cancel),
+                parsed, answer, accepted,
+                stays || ChangeText.VotedBefore(answer, node)
+                    ? null
+                    : () => common.Wait(parsed, calls).ForVoterAsync(node, inPlaceOf: null, cancel),
                 $"{node} is promoted: it votes.").ConfigureAwait(false);
         });
         return command;
@@ -128,9 +135,10 @@ internal static class MemberCommand
             var answer = await calls.ChangeAsync(
                 HttpMethod.Post, MemberCalls.PathOf(node, "promote"), common.IsDryRun(parsed), body: null, cancel)
                 .ConfigureAwait(false);
+            var isVoter = ChangeText.VotedBefore(answer, node);
             return await common.FinishAsync(
-                parsed, answer, $"{node} is being promoted.",
-                () => common.Wait(parsed, calls).ForVoterAsync(node, inPlaceOf: null, cancel),
+                parsed, answer, isVoter ? $"{node} votes already." : $"{node} is being promoted.",
+                isVoter ? null : () => common.Wait(parsed, calls).ForVoterAsync(node, inPlaceOf: null, cancel),
                 $"{node} is promoted: it votes.").ConfigureAwait(false);
         });
         return command;
@@ -155,14 +163,18 @@ internal static class MemberCommand
             var answer = await calls.ChangeAsync(
                 HttpMethod.Post, MemberCalls.PathOf(gone, "replace"), common.IsDryRun(parsed), body, cancel)
                 .ConfigureAwait(false);
-            if (!common.IsDryRun(parsed))
+            if (!common.IsDryRun(parsed) && !ChangeText.VotedBefore(answer, node))
             {
                 SayHowToStart(MembersReport.Parse(answer), node, peerUrl);
             }
 
+            var isDone = ChangeText.VotedBefore(answer, node) && MembersReport.Parse(answer).Find(gone) is null;
             return await common.FinishAsync(
-                parsed, answer, $"{node} is a learner and will take the place of {gone}.",
-                () => common.Wait(parsed, calls).ForVoterAsync(node, gone, cancel),
+                parsed, answer,
+                isDone
+                    ? $"{node} votes already and {gone} is no member."
+                    : $"{node} is a learner and will take the place of {gone}.",
+                isDone ? null : () => common.Wait(parsed, calls).ForVoterAsync(node, gone, cancel),
                 $"{node} has taken the place of {gone}.").ConfigureAwait(false);
         });
         return command;
@@ -195,6 +207,10 @@ internal static class MemberCommand
             + $"--initial-cluster-state existing --initial-cluster {string.Join(',', members)}");
     }
 
+    /// <summary>"joining for n3 (lost its data)".</summary>
+    private static string KindOf(MemberReport member) =>
+        $"{member.Kind}{(member.Replaces is { } old ? $" for {old}" : "")}{(member.MayVote ? "" : " (lost its data)")}";
+
     private static void PrintTable(MembersReport report)
     {
         var table = Terminal.Table("NAME", "KIND", "LEADER", "BEHIND", "CONNECTED", "PEER URL", "CLIENT URLS", "ID");
@@ -202,7 +218,7 @@ internal static class MemberCommand
         {
             table.AddRow(
                 new Text(member.Name),
-                new Text(member.MayVote ? member.Kind : $"{member.Kind} (lost its data)"),
+                new Text(KindOf(member)),
                 new Text(member.IsLeader ? "yes" : ""),
                 new Text(member.EntriesBehind is { } behind ? ChangeText.Number(behind) : "-"),
                 member.IsConnected ? new Text("yes") : new Text("no", new Style(Color.Yellow)),

@@ -19,6 +19,14 @@ internal static class ChangeText
             answer.GetProperty("failuresToleratedAfter").GetInt32());
     }
 
+    /// <summary>Whether the node was a voter when the change was asked for.</summary>
+    public static bool VotedBefore(byte[] answer, string node)
+    {
+        using var document = JsonDocument.Parse(answer);
+        return document.RootElement.TryGetProperty("votersBefore", out var voters)
+            && voters.EnumerateArray().Any(name => name.GetString() == node);
+    }
+
     public static string Voters(MembersReport report) => Voters(report.Voters, report.Quorum, report.FailuresTolerated);
 
     /// <summary>"3,112".</summary>

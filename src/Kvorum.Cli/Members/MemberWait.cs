@@ -17,22 +17,26 @@ internal sealed class MemberWait(MemberCalls calls, TimeSpan limit)
     /// <summary>Until the node votes, and (with <paramref name="inPlaceOf"/>) the other one is gone.</summary>
     public Task<byte[]> ForVoterAsync(string name, string? inPlaceOf, CancellationToken cancel) => ForAsync(
         report => report.Find(name) is { Kind: "voter" } && (inPlaceOf is null || report.Find(inPlaceOf) is null),
-        report => StateOf(report, name),
-        $"{name} is a member and is promoted by itself once it is in sync; 'kvorum member list' shows how far it is",
+        report => StateOf(report, name, inPlaceOf),
+        (inPlaceOf is null ? $"waited for {name} to vote" : $"waited for {name} to take the place of {inPlaceOf}")
+            + ", which it does by itself once it is in sync; 'kvorum member list' shows how far it is",
         cancel);
 
     /// <summary>Until the node is no member any more.</summary>
     public Task<byte[]> ForRemovalAsync(string name, CancellationToken cancel) => ForAsync(
         report => report.Find(name) is null,
-        report => $"{name} is {report.Find(name)?.Kind}",
+        report => report.Find(name) is { Kind: "leaving" } ? $"{name} is leaving" : $"{name} is still a member",
         $"the removal of {name} is under way; 'kvorum member list' shows when it is done",
         cancel);
 
-    private static string StateOf(MembersReport report, string name) => report.Find(name) switch
+    private static string StateOf(MembersReport report, string name, string? inPlaceOf) => report.Find(name) switch
     {
-        null => $"{name} is no member yet",
+        null => $"{name} is no member",
         { IsConnected: false, Kind: not "voter" } => $"{name} is a learner, not connected: is it running?",
+        { Kind: "voter" } when inPlaceOf is not null && report.Find(inPlaceOf) is { Kind: var kind } =>
+            $"{name} votes, {inPlaceOf} is {(kind == "leaving" ? kind : "still a member")}",
         { Kind: "voter" } => $"{name} votes",
+        { Kind: "learner" } => $"{name} is a learner and stays one: 'kvorum member promote {name}' makes it a voter",
         { EntriesBehind: { } behind } => $"{name} is a learner, {ChangeText.Number(behind)} entries behind",
         _ => $"{name} is a learner",
     };

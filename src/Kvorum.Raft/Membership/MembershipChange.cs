@@ -12,7 +12,9 @@ public enum MembershipChangeKind : byte
     /// <summary>A node leaves for good.</summary>
     Remove = 3,
 
-    /// <summary>A new node joins as a learner and takes a voter's place when it is promoted.</summary>
+    /// <summary>
+    /// A node takes a voter's place when it is promoted: a new one, which joins as a learner, or a learner that is there.
+    /// </summary>
     Replace = 4,
 
     /// <summary>A member's name or addresses change.</summary>
@@ -94,6 +96,11 @@ public sealed record MembershipChange(
                 $"node {Named(now, Node)} is being replaced by {Named(now, other.Node)} already.");
         }
 
+        if (now.IsLearner(New.Node) && now.Find(New.Node) is { } learner)
+        {
+            return PlanNewGoal(now, learner, New);
+        }
+
         if (ProblemOf(New, now, self: null) is { } problem)
         {
             return MembershipPlan.Refused(problem);
@@ -101,6 +108,27 @@ public sealed record MembershipChange(
 
         var next = now.WithLearner(New with { Incarnation = 0, JoinsByItself = true, Replaces = Node });
         return new MembershipPlan(null, false, next, next.WithPromoted(New.Node, 0).LeaveJoint());
+    }
+
+    /// <summary>A learner that is there already takes a voter's place; of its record only the goal changes.</summary>
+    private MembershipPlan PlanNewGoal(Membership now, MemberRecord learner, MemberRecord wanted)
+    {
+        if (learner.Replaces is { } other)
+        {
+            return MembershipPlan.Refused(
+                $"node {Named(now, learner.Node)} is to take the place of {Named(now, other)}, not of "
+                + $"{Named(now, Node)}: remove it first, or choose another one.");
+        }
+
+        if (learner.PeerUrl.Length > 0 && wanted.PeerUrl.Length > 0 && learner.PeerUrl != wanted.PeerUrl)
+        {
+            return MembershipPlan.Refused(
+                $"node {Named(now, learner.Node)} is a member already, with the peer URL {learner.PeerUrl}, not "
+                + $"{wanted.PeerUrl}.");
+        }
+
+        var next = now.WithRecord(learner with { JoinsByItself = true, Replaces = Node });
+        return new MembershipPlan(null, false, next, next.WithPromoted(learner.Node, 0).LeaveJoint());
     }
 
     private MembershipPlan PlanPromote(Membership now, IReadOnlyList<PeerStatus> peers, LogIndex last)

@@ -22,11 +22,44 @@ internal sealed class LeaderRoutes(ServerContext context)
         var to = await ReadTargetAsync(http).ConfigureAwait(false);
         if (to is null || to != _kvorum.Status.Leader)
         {
-            await _kvorum.TransferLeadershipAsync(to, _timeout, http.RequestAborted).ConfigureAwait(false);
+            await TransferAsync(to, http.RequestAborted).ConfigureAwait(false);
             await _view.TryCatchUpAsync(http.RequestAborted).ConfigureAwait(false); // So that the answer names it.
         }
 
         await AnswerAsync(http).ConfigureAwait(false);
+    }
+
+    private async Task TransferAsync(ulong? to, CancellationToken cancel)
+    {
+        var before = _kvorum.Status.Leader;
+        try
+        {
+            await _kvorum.TransferLeadershipAsync(to, _timeout, cancel).ConfigureAwait(false);
+        }
+        catch (OutcomeUnknownException) when (_kvorum.Status.Leader is { } leader)
+        {
+            // Nothing is lost when leadership stays, so it is told as it is now.
+            if (to is null ? leader == before : leader != to)
+            {
+                throw new ProblemException(Problem.NotTakenOver, WhoLeads(to, leader, leader == before));
+            }
+        }
+    }
+
+    private string WhoLeads(ulong? to, ulong leader, bool goesOn)
+    {
+        var status = _kvorum.Status;
+        var behind = "";
+        foreach (var member in status.Members)
+        {
+            if (member.Node == to && status.Role is NodeRole.Leader && member.Match < status.LastLogIndex)
+            {
+                behind = $"; it is {status.LastLogIndex - member.Match} entries behind";
+            }
+        }
+
+        return $"{(to is { } node ? context.NameOf(node) : "Nobody else")} did not take over in time{behind}. "
+            + $"{context.NameOf(leader)} {(goesOn ? "goes on as the leader" : "leads instead")}.";
     }
 
     /// <summary>The node named by <c>{"to": "n2"}</c>; null when the body names nobody or is missing.</summary>

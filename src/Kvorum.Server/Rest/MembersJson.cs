@@ -102,6 +102,11 @@ internal static class MembersJson
         json.WriteEndArray();
         json.WriteBoolean("isConnected"u8, member.IsConnected);
         json.WriteBoolean("mayVote"u8, member.MayVote);
+        if (member.Replaces is { } replaced)
+        {
+            json.WriteString("replaces"u8, context.NameOf(replaced));
+        }
+
         if (status.Role is NodeRole.Leader)
         {
             json.WriteNumber("matchIndex"u8, member.Match);

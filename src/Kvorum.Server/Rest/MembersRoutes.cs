@@ -76,9 +76,8 @@ internal sealed class MembersRoutes(ServerContext context)
         var name = RestRoute.MemberNameOf(target.Path);
         if (_view.Find(wish.Name) is { } there)
         {
-            // The same wish again: the new one may still be in line for the place, or have it already.
             RequireSame(wish, there);
-            await AnswerAsync(http, isDryRun, there, Unchanged(Voters())).ConfigureAwait(false);
+            await ReplaceByMemberAsync(http, name, there, isDryRun).ConfigureAwait(false);
             return;
         }
 
@@ -87,6 +86,54 @@ internal sealed class MembersRoutes(ServerContext context)
         var added = wish.ToAddress(MembershipView.DrawNodeId());
         var change = new MemberChange(MemberChangeKind.Replace, old.Node, added);
         await ChangeAsync(http, change, isDryRun, StatusCodes.Status201Created).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// The new one is a member already: a success only when it has the place or is in line for it; a learner gets in
+    /// line, and a voter has no place to take.
+    /// </summary>
+    private async Task ReplaceByMemberAsync(HttpContext http, string oldName, MemberAddress there, bool isDryRun)
+    {
+        var old = _view.Find(oldName);
+        var member = StatusOf(there.Node);
+        var isDone = member is { IsVoter: true, IsLeaving: false }
+            && (old is null || StatusOf(old.Node) is null or { IsLeaving: true });
+        if (isDone || (old is not null && member?.Replaces == old.Node))
+        {
+            await AnswerAsync(http, isDryRun, there, Unchanged(Voters())).ConfigureAwait(false);
+            return;
+        }
+
+        if (old is null)
+        {
+            throw Missing(oldName);
+        }
+
+        if (member is null or { IsVoter: true })
+        {
+            var refused = Unchanged(Voters()) with { Refusal = WhyNot(old, there, member) };
+            if (!isDryRun)
+            {
+                throw Refusal(refused.Refusal, refused, there);
+            }
+
+            await AnswerAsync(http, isDryRun, there, refused).ConfigureAwait(false);
+            return;
+        }
+
+        var change = new MemberChange(MemberChangeKind.Replace, old.Node, there);
+        await ChangeAsync(http, change, isDryRun, StatusCodes.Status200OK).ConfigureAwait(false);
+    }
+
+    private static string WhyNot(MemberAddress old, MemberAddress there, MemberStatus? member)
+    {
+        const string expected =
+            "The change was refused: property 'name': expected the name of a new node or of a learner, found ";
+        return old.Node == there.Node ? $"{expected}{there.Name} itself: it cannot take its own place."
+            : member is { IsLeaving: false }
+                ? $"{expected}{there.Name}, which votes already, beside {old.Name}. Remove {old.Name} if {there.Name} is "
+                    + $"to be there in its stead, or replace {old.Name} by a node of another name."
+            : $"{expected}{there.Name}, which is leaving. Choose another name.";
     }
 
     public async Task DeleteAsync(HttpContext http, RequestTarget target)
@@ -113,6 +160,19 @@ internal sealed class MembersRoutes(ServerContext context)
 
     private static MemberChangePlan Unchanged(ulong[] voters) =>
         new(null, voters, voters, MembersJson.QuorumOf(voters.Length), MembersJson.ToleratedOf(voters.Length));
+
+    private MemberStatus? StatusOf(ulong node)
+    {
+        foreach (var member in _kvorum.Status.Members)
+        {
+            if (member.Node == node)
+            {
+                return member;
+            }
+        }
+
+        return null;
+    }
 
     private ulong[] Voters() =>
         [.. _kvorum.Status.Members.Where(member => member.IsVoter).Select(member => member.Node)];
@@ -166,11 +226,14 @@ internal sealed class MembersRoutes(ServerContext context)
             // The reason is known; what it would have come to is an addition.
         }
 
-        return new ProblemException(Problem.ChangeRefused, refused.Message)
-        {
-            More = plan is null ? null : json => MembersJson.WritePlan(json, _view, plan, change.New),
-        };
+        return Refusal(refused.Message, plan, change.New);
     }
+
+    private ProblemException Refusal(string why, MemberChangePlan? plan, MemberAddress? added) =>
+        new(Problem.ChangeRefused, why)
+        {
+            More = plan is null ? null : json => MembersJson.WritePlan(json, _view, plan, added),
+        };
 
     private async Task AnswerAsync(HttpContext http, bool isDryRun, MemberAddress? member, MemberChangePlan plan)
     {

@@ -58,6 +58,9 @@ internal sealed record Problem(string Name, int Status, string Title, Outcome Ou
     public static readonly Problem Compacted =
         new("compacted", 410, "The revision was compacted", Outcome.NoEffect);
 
+    public static readonly Problem NotTakenOver =
+        new("not-taken-over", 409, "Leadership did not move in time", Outcome.Unknown);
+
     public static readonly Problem PreconditionFailed =
         new("precondition-failed", 412, "The precondition does not hold", Outcome.NoEffect);
 

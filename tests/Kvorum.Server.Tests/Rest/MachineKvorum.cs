@@ -176,10 +176,18 @@ internal sealed class MachineKvorum : IKvorum, IDisposable
                 break;
             default:
                 var added = change.New!; // Every other kind has one.
+                ulong? replaced = change.Kind is MemberChangeKind.Replace ? change.Node : null;
+                if (Members.FindIndex(member => member.Node == added.Node) is >= 0 and var known)
+                {
+                    Members[known] = Members[known] with { IsJoining = true, Replaces = replaced };
+                    break;
+                }
+
                 Members.Add(new MemberStatus(added.Node, false, false, true, 0, 0, "probe")
                 {
                     Address = added,
                     IsJoining = !change.StaysLearner,
+                    Replaces = replaced,
                 });
                 break;
         }

@@ -183,6 +183,75 @@ public sealed class RestMembersTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_learner_that_joins_or_not_gets_in_line_for_the_place_and_that_only_once(bool staysLearner)
+    {
+        await using var host = await RestHost.StartAsync();
+        var body = staysLearner ? New.Replace("}", ""","learner":true}""", StringComparison.Ordinal) : New;
+        using var added = await host.PostJsonAsync("/v1/members", body);
+        var id = host.Kvorum.Changes[0].Change.Node;
+
+        using var replaced = await host.PostJsonAsync("/v1/members/n3/replace", New);
+        Assert.Equal(HttpStatusCode.OK, replaced.StatusCode);
+        var change = host.Kvorum.Changes[1].Change;
+        Assert.Equal((MemberChangeKind.Replace, 3UL, id), (change.Kind, change.Node, change.New!.Node));
+        var json = await replaced.JsonAsync();
+        Assert.Equal("""["n1","n2","n4"]""", json.GetProperty("votersAfter").GetRawText());
+        Assert.Equal("n3", json.GetProperty("members")[3].GetProperty("replaces").GetString());
+        Assert.False(json.GetProperty("members")[2].TryGetProperty("replaces", out _));
+
+        using var again = await host.PostJsonAsync("/v1/members/n3/replace", New);
+        Assert.Equal(HttpStatusCode.OK, again.StatusCode);
+        Assert.Equal(2, host.Kvorum.Changes.Count);
+    }
+
+    [Fact]
+    public async Task A_voter_takes_no_place_and_has_it_only_when_the_old_one_is_gone()
+    {
+        await using var host = await RestHost.StartAsync();
+        host.Kvorum.Members.Add(new MemberStatus(4, true, true, true, 0, 0, "replicate")
+        {
+            Address = new MemberAddress(4, "n4", "http://127.0.0.1:2410", []),
+        });
+
+        using var answer = await host.PostJsonAsync("/v1/members/n3/replace", New);
+        var problem = await answer.IsProblemAsync(409, "change-refused");
+        Assert.Contains(
+            "found n4, which votes already, beside n3. Remove n3", problem.GetProperty("detail").GetString(),
+            StringComparison.Ordinal);
+        Assert.Equal(4, problem.GetProperty("votersAfter").GetArrayLength());
+        using var dry = await host.PostJsonAsync("/v1/members/n3/replace?dryRun", New);
+        Assert.False((await dry.JsonAsync()).GetProperty("allowed").GetBoolean());
+        using var itself = await host.PostJsonAsync("/v1/members/n4/replace", New);
+        problem = await itself.IsProblemAsync(409, "change-refused");
+        Assert.Contains("cannot take its own", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+
+        host.Kvorum.Members[2] = host.Kvorum.Members[2] with { IsLeaving = true };
+        using var going = await host.PostJsonAsync("/v1/members/n3/replace", New);
+        Assert.Equal(HttpStatusCode.OK, going.StatusCode);
+        host.Kvorum.Members.RemoveAt(2);
+        using var gone = await host.PostJsonAsync("/v1/members/n3/replace", New);
+        Assert.Equal(HttpStatusCode.OK, gone.StatusCode);
+        Assert.Empty(host.Kvorum.Changes);
+    }
+
+    [Fact]
+    public async Task A_learner_in_line_for_another_place_is_left_to_the_leader_to_refuse()
+    {
+        await using var host = await RestHost.StartAsync();
+        using (await host.PostJsonAsync("/v1/members/n2/replace", New))
+        {
+        }
+
+        host.Kvorum.ChangeFailure = new MemberChangeRefusedException("n4 is to take the place of n2, not of n3.");
+        using var other = await host.PostJsonAsync("/v1/members/n3/replace", New);
+        await other.IsProblemAsync(409, "change-refused");
+        using var unknown = await host.PostJsonAsync("/v1/members/n9/replace", New);
+        await unknown.IsProblemAsync(404, "member-not-found");
+    }
+
+    [Theory]
     [InlineData("""{"peerUrl":"http://127.0.0.1:1"}""", "a property 'name'")]
     [InlineData("""{"name":"n4"}""", "a property 'peerUrl'")]
     [InlineData("""{"name":"n 4","peerUrl":"http://127.0.0.1:1"}""", "name: expected 1 to 64 letters")]
@@ -235,6 +304,26 @@ public sealed class RestMembersTests
         using var refused = await host.PostJsonAsync("/v1/leader", """{"to":"n1"}""");
         var problem = await refused.IsProblemAsync(409, "change-refused");
         Assert.Equal("The change was refused: n2 is a learner.", problem.GetProperty("detail").GetString());
+    }
+
+    [Fact]
+    public async Task Leadership_that_did_not_move_is_told_with_how_far_the_target_is_behind()
+    {
+        await using var host = await RestHost.StartAsync();
+        host.Kvorum.ChangeFailure = new OutcomeUnknownException("it did not come about in time");
+
+        using var stays = await host.PostJsonAsync("/v1/leader", """{"to":"n3"}""");
+        var problem = await stays.IsProblemAsync(409, "not-taken-over");
+        Assert.Equal(
+            "n3 did not take over in time; it is 1 entries behind. n1 goes on as the leader.",
+            problem.GetProperty("detail").GetString());
+        using var anybody = await host.PostJsonAsync("/v1/leader", "{}");
+        problem = await anybody.IsProblemAsync(409, "not-taken-over");
+        Assert.StartsWith("Nobody else did", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+
+        host.Kvorum.Leader = null;
+        using var nobody = await host.PostJsonAsync("/v1/leader", "{}");
+        await nobody.IsProblemAsync(503, "outcome-unknown");
     }
 
     [Fact]
