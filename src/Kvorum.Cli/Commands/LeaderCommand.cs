@@ -86,7 +86,7 @@ internal static class LeaderCommand
         catch (CommandFailedException)
         {
             return new CommandFailedException(
-                unknown.Code, "It is not known who leads: leadership was to move, and no endpoint tells what came of it.");
+                unknown.Code, "It is not known who leads: leadership was to move, and no endpoint tells the outcome.");
         }
 
         if (to is not null && report.Leader == to)

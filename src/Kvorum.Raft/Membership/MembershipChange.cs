@@ -13,7 +13,7 @@ public enum MembershipChangeKind : byte
     Remove = 3,
 
     /// <summary>
-    /// A node takes a voter's place when it is promoted: a new one, which joins as a learner, or a learner that is there.
+    /// A node takes a voter's place when it is promoted: a new one, which joins as a learner, or one that is there.
     /// </summary>
     Replace = 4,
 

@@ -131,8 +131,8 @@ internal sealed class MembersRoutes(ServerContext context)
             "The change was refused: property 'name': expected the name of a new node or of a learner, found ";
         return old.Node == there.Node ? $"{expected}{there.Name} itself: it cannot take its own place."
             : member is { IsLeaving: false }
-                ? $"{expected}{there.Name}, which votes already, beside {old.Name}. Remove {old.Name} if {there.Name} is "
-                    + $"to be there in its stead, or replace {old.Name} by a node of another name."
+                ? $"{expected}{there.Name}, which votes already, beside {old.Name}. Remove {old.Name} if {there.Name} "
+                    + $"is to be there in its stead, or replace {old.Name} by a node of another name."
             : $"{expected}{there.Name}, which is leaving. Choose another name.";
     }
 

@@ -118,7 +118,7 @@ internal sealed class ScenarioWorld
         switch (words[0])
         {
             case "add": Change(node, MembershipChangeKind.Add, words[2], words[2]); break;
-            case "learner": Change(node, MembershipChangeKind.Add, words[2], words[2], staysLearner: true); break;
+            case "learner": Change(node, MembershipChangeKind.Add, words[2], words[2], true); break;
             case "remove": Change(node, MembershipChangeKind.Remove, words[2], null); break;
             case "replace": Change(node, MembershipChangeKind.Replace, words[2], words[3]); break;
             case "transfer":
@@ -129,7 +129,8 @@ internal sealed class ScenarioWorld
         }
     }
 
-    private void Change(ClusterNode node, MembershipChangeKind kind, string about, string? added, bool staysLearner = false)
+    private void Change(
+        ClusterNode node, MembershipChangeKind kind, string about, string? added, bool staysLearner = false)
     {
         var record = added is null ? null : MemberRecord.Of(Node(added).Id);
         var change = new MembershipChange(kind, Node(about).Id, record, staysLearner);
