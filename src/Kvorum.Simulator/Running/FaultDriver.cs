@@ -94,7 +94,7 @@ internal sealed class FaultDriver
     public IReadOnlyList<int> HealQuorum(ChanceSource chance)
     {
         IsOver = true;
-        var quorum = LiveQuorum.Draw(_nodes, _roster, chance);
+        var quorum = LiveQuorum.Draw(_nodes, _roster, _memberFaults.MayStillChange, chance);
         HealLinksAndDisks();
         foreach (var node in _nodes.Where(node => node.IsInUse))
         {

@@ -5,7 +5,11 @@ namespace Kvorum.Simulator;
 /// <summary>Draws a smallest set of whole nodes that can decide, whichever membership comes to be in force.</summary>
 internal static class LiveQuorum
 {
-    public static List<int> Draw(IReadOnlyList<SimNode> nodes, SimRoster roster, ChanceSource chance)
+    /// <param name="mayStillChange">
+    /// A change is asked for that nobody began: which nodes it will need is not known, so all are in the set.
+    /// </param>
+    public static List<int> Draw(
+        IReadOnlyList<SimNode> nodes, SimRoster roster, bool mayStillChange, ChanceSource chance)
     {
         List<Membership> memberships = [roster.Committed, .. roster.Undecided()];
         memberships.AddRange(memberships.SelectMany(Promoted).ToArray());
@@ -14,7 +18,7 @@ internal static class LiveQuorum
         var quorum = new List<int>();
         foreach (var place in places)
         {
-            if (memberships.Any(membership => Lacks(membership, quorum, place)))
+            if (mayStillChange || memberships.Any(membership => Lacks(membership, quorum, place)))
             {
                 quorum.Add(place);
             }

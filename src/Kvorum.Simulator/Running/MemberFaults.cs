@@ -20,6 +20,9 @@ internal sealed class MemberFaults(
     /// <summary>Something asked was not answered yet.</summary>
     public bool IsWaiting => _operators.Waiting > 0;
 
+    /// <summary>What an operator asked for may still be begun.</summary>
+    public bool MayStillChange => !_operators.AreQuiet;
+
     /// <summary>No change is under way or may still come about.</summary>
     public bool IsQuiet => _operators.AreQuiet && roster.IsSettled;
 

@@ -9,6 +9,8 @@ namespace Kvorum.Simulator;
 /// </summary>
 internal sealed class SimClient
 {
+    private const long PatienceMin = 2_000_000;
+
     /// <summary>Operations that wait for the one under way; more are given up unasked.</summary>
     private const int QueueMax = 16;
 
@@ -101,13 +103,20 @@ internal sealed class SimClient
         _mustSucceed = MustSucceed;
         _place = _history.Begin();
         _failover = new Failover(
-            _asked.Count, TimeSpan.FromMicroseconds(_settings.RequestTimeout), _chance.Below(_asked.Count));
+            _asked.Count, TimeSpan.FromMicroseconds(Patience), _chance.Below(_asked.Count));
         _stamp = Stamp(_current);
         _history.Ledger.Sent(_place, _current.Number, _stamp);
         _command = ClientCommands.IsQuery(_current) ? null : ClientCommands.CommandOf(_current, _stamp);
         _world.Trace(TraceKind.Invoked, 0, (ulong)_number, (ulong)_current.Number);
         Next();
     }
+
+    /// <summary>
+    /// What must be answered may need every node of a bare majority, be its disk slow for once: no client is so short of
+    /// time there.
+    /// </summary>
+    private long Patience =>
+        _mustSucceed ? Math.Max(_settings.RequestTimeout, PatienceMin) : _settings.RequestTimeout;
 
     private SessionStamp? Stamp(PlannedOperation operation)
     {

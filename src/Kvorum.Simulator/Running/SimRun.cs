@@ -326,7 +326,8 @@ internal sealed class SimRun
         {
             if (client.Failed is { } failed)
             {
-                Violate("V1", $"Operation {failed.Number} was not answered ({failed.Outcome}) by {when}.");
+                Violate(
+                    "V1", $"Operation {failed.Number} was not answered ({failed.Outcome}) by {when}: {States()}.");
             }
             else if (!client.IsIdle)
             {
@@ -342,12 +343,16 @@ internal sealed class SimRun
             return;
         }
 
-        var states = _nodes.Where(_roster.IsMember).Select(node => node.Process is { } process
-            ? $"{node.Place}: {process.Raft?.Role} term {process.Raft?.Term} last {process.Raft?.LastEntry} applied "
-                + $"{process.State.Index} hash {process.State.Hash:x}"
+        Violate("V1", $"The replicas are not equal {when}: {States()}.");
+    }
+
+    private string States()
+    {
+        var states = _nodes.Where(_roster.IsMember).Select(node => node.Process is { Raft: { } raft } process
+            ? $"{node.Place}: {raft.Role}{(raft.MayVote ? "" : " without a vote")} term {raft.Term} last {raft.LastEntry} "
+                + $"applied {process.State.Index} hash {process.State.Hash:x} members {raft.Membership}"
             : $"{node.Place}: {node.Refusal ?? "down"}");
-        Violate("V1", $"The replicas are not equal {when}: {string.Join("; ", states)}; "
-            + $"members {_roster.Committed}.");
+        return $"{string.Join("; ", states)}; members {_roster.Committed}";
     }
 
     /// <summary>One write and one read per client, so that the phase has something to answer.</summary>
