@@ -18,4 +18,19 @@ public sealed class SimCommandTests
         Assert.Contains("seeds from 1: 0 violations", sweep.Output, StringComparison.Ordinal);
         Assert.Contains("  hash ", sweep.Output, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("--trace: expected a file that can be written", "sim", "--seed", "1", "--trace", "/nonexistent/trace")]
+    [InlineData("--trace: expected a file that can be written", "sim", "--seed", "1", "--trace", "/")]
+    [InlineData("--scenario: expected a file or a name", "sim", "--scenario", "/")]
+    [InlineData("--other: expected the path of a kvorum.dll", "verify", "determinism", "--other", "/nonexistent.dll")]
+    [InlineData("This build has no seeded bugs", "verify", "shrinking")]
+    public async Task What_cannot_be_done_is_refused_before_anything_runs(string message, params string[] arguments)
+    {
+        using var command = KvorumProcess.Start(arguments);
+
+        Assert.Equal(2, await command.WaitForExitAsync(Wait.Usual));
+        Assert.Contains(message, command.Errors, StringComparison.Ordinal);
+        Assert.Empty(command.Output);
+    }
 }

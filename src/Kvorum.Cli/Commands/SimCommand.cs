@@ -80,7 +80,8 @@ internal static class SimCommand
         };
         var (totals, elapsed) = await run.RunAsync("sim", cancel).ConfigureAwait(false);
         var investigation = new Investigation(
-            options.Directory(parsed), !parsed.GetValue(KeepLarge), options.Workers(parsed));
+            options.Directory(parsed), !parsed.GetValue(KeepLarge), options.Workers(parsed), parsed.GetValue(Scenario),
+            NodesOf(parsed));
         var findings = totals.Failures.Select(failure => investigation.Make(failure, cancel)).ToArray();
         new SimOutput(seed, 1, workers, options.IsJson(parsed)).Print(totals, elapsed, findings);
         return findings.Length == 0 ? ExitCode.Done : ExitCode.Failed;
@@ -98,9 +99,12 @@ internal static class SimCommand
 
     private static Func<ulong, SimPlan> Planner(ParseResult parsed)
     {
-        var nodes = (int?)SimOptions.Number(parsed, Nodes, SimSettings.VotersMax);
+        var nodes = NodesOf(parsed);
         return seed => Simulation.Plan(seed, nodes);
     }
+
+    private static int? NodesOf(ParseResult parsed) =>
+        (int?)SimOptions.Number(parsed, Nodes, SimSettings.VotersMax);
 
     private static StreamWriter? OpenTrace(string? file, long count)
     {
@@ -109,9 +113,19 @@ internal static class SimCommand
             return null;
         }
 
-        return count == 1
-            ? new StreamWriter(file)
-            : throw new UsageException("--trace: expected one seed (--seed N) or one scenario, found several");
+        if (count != 1)
+        {
+            throw new UsageException("--trace: expected one seed (--seed N) or one scenario, found several");
+        }
+
+        try
+        {
+            return new StreamWriter(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new UsageException($"--trace: expected a file that can be written, found '{file}': {e.Message}");
+        }
     }
 
     private static void PrintHash(ulong seed, SimResult result) => Console.WriteLine($"{seed} {result.TraceHash:x16}");

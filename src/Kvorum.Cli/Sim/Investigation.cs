@@ -7,7 +7,10 @@ namespace Kvorum.Cli.Sim;
 /// <summary>Makes of a failing seed what a person needs: a replay line, a small scenario, a page.</summary>
 /// <param name="directory">Where the files go.</param>
 /// <param name="workers">How many runs at a time while it shrinks.</param>
-internal sealed class Investigation(string directory, bool isShrinking, int workers)
+/// <param name="scenario">Name or file of the scenario that ran instead of a seed.</param>
+/// <param name="nodes">The voters asked for; null when the seed drew them.</param>
+internal sealed class Investigation(
+    string directory, bool isShrinking, int workers, string? scenario = null, long? nodes = null)
 {
     /// <summary>Shrinking ends with what it has after this long.</summary>
     private static readonly TimeSpan ShrinkMax = TimeSpan.FromMinutes(1);
@@ -26,16 +29,25 @@ internal sealed class Investigation(string directory, bool isShrinking, int work
         }
 
         Directory.CreateDirectory(directory);
-        var file = Path.Combine(directory, $"kvorum-sim-{seed}.txt");
+        var name = scenario is null
+            ? $"kvorum-sim-{seed}"
+            : Path.GetFileNameWithoutExtension(scenario) + "-shrunk"; // Never over the scenario itself.
+        var file = Path.Combine(directory, name + ".txt");
         var rule = failure.Violation!.Rule;
         var story = new[] { $"Breaks {rule}: {smallest.Violation!.Explanation}" };
-        var scenario = new Scenario($"seed {seed} breaks {rule}", [], story, smallest.Plan);
-        File.WriteAllText(file, ScenarioText.Format(scenario));
-        var page = Path.Combine(directory, $"kvorum-sim-{seed}.html");
+        var small = new Scenario($"seed {seed} breaks {rule}", [], story, smallest.Plan);
+        File.WriteAllText(file, ScenarioText.Format(small));
+        var page = Path.Combine(directory, name + ".html");
         var again = $"kvorum sim --scenario {file}";
         File.WriteAllText(
             page, HistoryPage.Write(smallest.History, smallest.Plan.Faults, VerdictOf(smallest), again));
-        return new Finding(failure, smallest, $"kvorum sim --seed {seed}", file, page);
+        return new Finding(failure, smallest, Replay(seed), file, page);
+    }
+
+    private string Replay(string seed)
+    {
+        var voters = nodes is { } count ? string.Create(CultureInfo.InvariantCulture, $" --nodes {count}") : "";
+        return scenario is null ? $"kvorum sim --seed {seed}{voters}" : $"kvorum sim --scenario {scenario}";
     }
 
     /// <summary>What a judge said, or the broken rule as if a judge had said it.</summary>

@@ -17,7 +17,7 @@ internal sealed class MutantRun(ulong seed, long? seedsMax, TimeSpan? timeMax, i
     public async Task<int> RunAsync(string? only, bool isJson, CancellationToken cancel)
     {
         var rows = new List<(Mutant Mutant, MutantVerdict Verdict, TimeSpan Time)>();
-        var wanted = Wanted(only);
+        var wanted = Wanted(only, "mutants");
         if (!isJson)
         {
             Console.WriteLine($"Seeds from {seed}.");
@@ -76,15 +76,15 @@ internal sealed class MutantRun(ulong seed, long? seedsMax, TimeSpan? timeMax, i
 
     /// <summary>The seeded bugs of a list such as 1-24,31; all without one.</summary>
     /// <exception cref="CommandFailedException">This build has none.</exception>
-    public static List<Mutant> Wanted(string? list)
+    public static List<Mutant> Wanted(string? list, string command)
     {
         if (!MutantCatalog.IsBuiltIn)
         {
             throw new CommandFailedException(
                 ExitCode.Usage,
-                """
+                $"""
                 This build has no seeded bugs in it. Make one that has, in folders of its own:
-                  dotnet run -c Release -p:Mutants=true --project src/Kvorum.Cli -- verify mutants
+                  dotnet run -c Release -p:Mutants=true --project src/Kvorum.Cli -- verify {command}
                 """);
         }
 

@@ -13,6 +13,11 @@ internal sealed class ProcessComparison(ulong seed, long seeds, int workers)
     /// <returns>Whether all hashes are equal.</returns>
     public async Task<bool> RunAsync(string? otherBuild, bool isJson, CancellationToken cancel)
     {
+        if (otherBuild is not null)
+        {
+            await CheckAsync(otherBuild, cancel).ConfigureAwait(false);
+        }
+
         var here = await HashesHereAsync(cancel).ConfigureAwait(false);
         var program = LocalNode.ThisProgram();
         var others = new List<(string Name, string[] Program, (string, string)[] Settings)>
@@ -23,11 +28,6 @@ internal sealed class ProcessComparison(ulong seed, long seeds, int workers)
         };
         if (otherBuild is not null)
         {
-            if (!File.Exists(otherBuild))
-            {
-                throw new UsageException($"--other: expected the path of a kvorum.dll, found '{otherBuild}'");
-            }
-
             others.Add((otherBuild, ["dotnet", otherBuild], []));
         }
 
@@ -35,7 +35,7 @@ internal sealed class ProcessComparison(ulong seed, long seeds, int workers)
         var rows = new List<(string Name, long Seeds, IReadOnlyList<ulong> Different)>();
         foreach (var (name, command, settings) in others)
         {
-            var there = await HashesOfAsync(command, settings, cancel).ConfigureAwait(false);
+            var there = await HashesOfAsync(command, settings, seeds, cancel).ConfigureAwait(false);
             var different = here.Where(pair => there.GetValueOrDefault(pair.Key) != pair.Value).Select(pair => pair.Key)
                 .Order().ToArray();
             rows.Add((name, there.Count, different));
@@ -44,6 +44,17 @@ internal sealed class ProcessComparison(ulong seed, long seeds, int workers)
 
         Print(rows, here.Count, isJson);
         return isEqual;
+    }
+
+    /// <summary>Before any seed runs here: the other build has to answer with the hash of one.</summary>
+    private async Task CheckAsync(string otherBuild, CancellationToken cancel)
+    {
+        if (!File.Exists(otherBuild)
+            || (await HashesOfAsync(["dotnet", otherBuild], [], 1, cancel).ConfigureAwait(false)).Count != 1)
+        {
+            throw new UsageException(
+                $"--other: expected the path of a kvorum.dll that runs a seed, found '{otherBuild}'");
+        }
     }
 
     private async Task<Dictionary<ulong, string>> HashesHereAsync(CancellationToken cancel)
@@ -58,13 +69,13 @@ internal sealed class ProcessComparison(ulong seed, long seeds, int workers)
     }
 
     private async Task<Dictionary<ulong, string>> HashesOfAsync(
-        string[] program, (string Name, string Value)[] settings, CancellationToken cancel)
+        string[] program, (string Name, string Value)[] settings, long count, CancellationToken cancel)
     {
         string[] arguments =
         [
             .. program[1..], "sim", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--seeds",
-            seeds.ToString(CultureInfo.InvariantCulture), "--workers", workers.ToString(CultureInfo.InvariantCulture),
-            "--hashes", "--no-shrink", "--failures-max", seeds.ToString(CultureInfo.InvariantCulture),
+            count.ToString(CultureInfo.InvariantCulture), "--workers", workers.ToString(CultureInfo.InvariantCulture),
+            "--hashes", "--no-shrink", "--failures-max", count.ToString(CultureInfo.InvariantCulture),
         ];
         var start = new ProcessStartInfo(program[0], arguments) { RedirectStandardOutput = true };
         foreach (var (name, value) in settings)

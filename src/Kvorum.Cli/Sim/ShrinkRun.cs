@@ -15,10 +15,11 @@ internal sealed class ShrinkRun(ulong seed, int workers, TimeSpan timeMax, strin
     /// <returns>The exit code: done when every failure became readable in time.</returns>
     public int Run(string? only, CancellationToken cancel)
     {
+        var wanted = MutantRun.Wanted(only, "shrinking");
         var rows = new List<(int Faults, int Operations, double Seconds)>();
         Console.WriteLine($"First failing seeds from {seed} on, at most {timeMax.TotalSeconds:0} s each.");
         Console.WriteLine($"{"NO",3}  {"SEED",6} {"RULE",-20} {"FAULTS",-12} {"OPERATIONS",-12} {"TIME",8} {"RUNS",6}");
-        foreach (var mutant in MutantRun.Wanted(only))
+        foreach (var mutant in wanted)
         {
             if (cancel.IsCancellationRequested)
             {

@@ -15,7 +15,7 @@ internal static class SimScenarios
         }
     }
 
-    /// <summary>Reads the plan of a scenario; a file goes before a name.</summary>
+    /// <summary>Reads the plan of a scenario, its seeded bug switched on; a file goes before a name.</summary>
     public static SimPlan Read(string nameOrFile)
     {
         if (!File.Exists(nameOrFile))
@@ -28,7 +28,13 @@ internal static class SimScenarios
 
         try
         {
-            return ScenarioText.Parse(File.ReadAllText(nameOrFile)).Plan;
+            var plan = ScenarioText.Parse(File.ReadAllText(nameOrFile)).Plan;
+            MutantCatalog.SwitchOn(plan.Settings.Mutant);
+            return plan;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"--scenario: expected a readable file, found '{nameOrFile}': {e.Message}");
         }
         catch (FormatException e)
         {

@@ -69,7 +69,18 @@ public static class ScenarioText
             }
         }
 
-        return reading.Scenario;
+        if (reading.IsEmpty)
+        {
+            throw new FormatException("line 1: expected a scenario, 'seed' at least, found nothing but comments");
+        }
+
+        var scenario = reading.Scenario;
+        var (election, heartbeat) = (scenario.Plan.Settings.ElectionTicks, scenario.Plan.Settings.HeartbeatTicks);
+        return election >= 2 * heartbeat
+            ? scenario
+            : throw new FormatException(
+                "the whole of it: expected election-ticks of at least two heartbeats, "
+                + $"found {election} and heartbeat-ticks of {heartbeat}");
     }
 
     private static void Format(StringBuilder text, Fault fault)

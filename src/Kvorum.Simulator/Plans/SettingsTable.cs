@@ -8,23 +8,39 @@ internal static class SettingsTable
 
     private const long MillionMax = 1_000_000;
 
-    /// <summary>All of them but the drawn fault rates, which a plan has as explicit faults.</summary>
-    public static IReadOnlyList<Setting> All { get; } =
+    /// <summary>The nodes of a new cluster must meet before one of them is cut off, or they wait for it.</summary>
+    private const long SafetyPhaseMin = 500_000;
+
+    /// <summary>Within this a majority answers and replicas become equal.</summary>
+    private const long PromiseMin = 20_000_000;
+
+    private const long PhaseMax = 600_000_000;
+
+    /// <summary>Far above it no leader comes to be.</summary>
+    private const long DelayMax = 100_000;
+
+    private static readonly Setting[] OfTheCluster =
     [
         new("voters", s => s.Voters, (s, v) => s with { Voters = (int)v }, Min: 1, Max: SimSettings.VotersMax),
         new(
             "learners", s => s.Learners,
             (s, v) => s with { Learners = (int)v }, Max: SimSettings.PlacesMax - SimSettings.VotersMax),
-        new("tick-us", s => s.TickMicroseconds, (s, v) => s with { TickMicroseconds = (int)v }, Min: 1_000),
-        new("heartbeat-ticks", s => s.HeartbeatTicks, (s, v) => s with { HeartbeatTicks = (int)v }, Min: 1),
-        new("election-ticks", s => s.ElectionTicks, (s, v) => s with { ElectionTicks = (int)v }, Min: 1),
+        new(
+            "tick-us", s => s.TickMicroseconds,
+            (s, v) => s with { TickMicroseconds = (int)v }, Min: 1_000, Max: 1_000_000),
+        new(
+            "heartbeat-ticks", s => s.HeartbeatTicks,
+            (s, v) => s with { HeartbeatTicks = (int)v }, Min: 1, Max: 1_000),
+        new(
+            "election-ticks", s => s.ElectionTicks,
+            (s, v) => s with { ElectionTicks = (int)v }, Min: 2, Max: 10_000),
         new("append-entries-max", s => s.AppendEntriesMax, (s, v) => s with { AppendEntriesMax = (int)v }, Min: 1),
         new(
             "inflight-messages-max", s => s.InflightMessagesMax,
-            (s, v) => s with { InflightMessagesMax = (int)v }, Min: 1),
+            (s, v) => s with { InflightMessagesMax = (int)v }, Min: 1, Max: 4_096),
         new(
             "wal-segment-bytes", s => s.WalSegmentBytes,
-            (s, v) => s with { WalSegmentBytes = v }, Min: 1, Max: Setting.LongMax),
+            (s, v) => s with { WalSegmentBytes = v }, Min: 512, Max: 1024 * 1024 * 1024),
         new(
             "snapshot-log-bytes", s => s.SnapshotLogBytes,
             (s, v) => s with { SnapshotLogBytes = v }, Min: 1, Max: Setting.LongMax),
@@ -46,11 +62,19 @@ internal static class SettingsTable
         new(
             "request-timeout-us", s => s.RequestTimeout,
             (s, v) => s with { RequestTimeout = v }, Min: 1, Max: Setting.LongMax),
-        new("safety-phase-us", s => s.SafetyPhase, (s, v) => s with { SafetyPhase = v }, Max: Setting.LongMax),
-        new("liveness-phase-us", s => s.LivenessPhase, (s, v) => s with { LivenessPhase = v }, Max: Setting.LongMax),
+        new(
+            "safety-phase-us", s => s.SafetyPhase,
+            (s, v) => s with { SafetyPhase = v }, Min: SafetyPhaseMin, Max: PhaseMax),
+        new(
+            "liveness-phase-us", s => s.LivenessPhase,
+            (s, v) => s with { LivenessPhase = v }, Min: PromiseMin, Max: PhaseMax),
         new(
             "convergence-phase-us", s => s.ConvergencePhase,
-            (s, v) => s with { ConvergencePhase = v }, Max: Setting.LongMax),
+            (s, v) => s with { ConvergencePhase = v }, Min: PromiseMin, Max: PhaseMax),
+    ];
+
+    private static readonly Setting[] OfItsSurroundings =
+    [
         new("drop-ppm", s => s.DropPerMillion, (s, v) => s with { DropPerMillion = (int)v }, Max: MillionMax),
         new(
             "duplicate-ppm", s => s.DuplicatePerMillion,
@@ -59,16 +83,18 @@ internal static class SettingsTable
             "late-copy-ppm", s => s.LateDuplicatePerMillion,
             (s, v) => s with { LateDuplicatePerMillion = (int)v }, Max: MillionMax),
         new("reorder-ppm", s => s.ReorderPerMillion, (s, v) => s with { ReorderPerMillion = (int)v }, Max: MillionMax),
-        new("delay-min-us", s => s.DelayMin, (s, v) => s with { DelayMin = (int)v }),
-        new("delay-mean-us", s => s.DelayMean, (s, v) => s with { DelayMean = (int)v }),
+        new("delay-min-us", s => s.DelayMin, (s, v) => s with { DelayMin = (int)v }, Max: DelayMax),
+        new("delay-mean-us", s => s.DelayMean, (s, v) => s with { DelayMean = (int)v }, Max: DelayMax),
         new(
             "heavy-tail-ppm", s => s.HeavyTailPerMillion,
             (s, v) => s with { HeavyTailPerMillion = (int)v }, Max: MillionMax),
-        new("sync-mean-us", s => s.SyncMean, (s, v) => s with { SyncMean = (int)v }),
+        new("sync-mean-us", s => s.SyncMean, (s, v) => s with { SyncMean = (int)v }, Max: DelayMax),
         new(
             "slow-sync-ppm", s => s.SlowSyncPerMillion,
             (s, v) => s with { SlowSyncPerMillion = (int)v }, Max: MillionMax),
-        new("apply-delay-mean-us", s => s.ApplyDelayMean, (s, v) => s with { ApplyDelayMean = (int)v }),
+        new(
+            "apply-delay-mean-us", s => s.ApplyDelayMean,
+            (s, v) => s with { ApplyDelayMean = (int)v }, Max: 1_000_000),
         new("crash-keeps", s => s.CrashKeeps, (s, v) => s with { CrashKeeps = (int)v }, Max: 3),
         new(
             "clock-drift-ppm", s => s.ClockDriftPerMillion,
@@ -78,6 +104,9 @@ internal static class SettingsTable
             (s, v) => s with { IsBeyondTolerance = v != 0 }, Max: 1),
         new(MutantName, s => s.Mutant, (s, v) => s with { Mutant = (int)v }),
     ];
+
+    /// <summary>All of them but the drawn fault rates, which a plan has as explicit faults.</summary>
+    public static IReadOnlyList<Setting> All { get; } = [.. OfTheCluster, .. OfItsSurroundings];
 
     /// <summary>
     /// How long faults strike. The other phases are promises: shorter ones would break rule V1 by themselves.

@@ -12,20 +12,25 @@ namespace Kvorum.Simulator;
 internal sealed class EffectLedger : WorldObserver
 {
     private readonly Dictionary<SessionStamp, int> _byStamp = [];
-    private readonly Dictionary<int, int> _byNumber = [];
+    private readonly Dictionary<string, int> _byValue = [];
     private readonly List<CommandResult?> _effects = [];
     private LogIndex _highest;
 
     /// <summary>The operation at this place of the history goes out under this stamp, or without one.</summary>
-    public void Sent(int place, int number, SessionStamp? stamp)
+    public void Sent(int place, IReadOnlyList<Step> steps, SessionStamp? stamp)
     {
         if (stamp is { } known)
         {
             _byStamp[known] = place;
+            return;
         }
-        else
+
+        foreach (var step in steps)
         {
-            _byNumber[number] = place;
+            if (step is { Kind: StepKind.Write or StepKind.Append, Argument: { } value })
+            {
+                _byValue[value] = place;
+            }
         }
     }
 
@@ -109,7 +114,7 @@ internal sealed class EffectLedger : WorldObserver
                 return;
             }
         }
-        else if (NumberOf(command) is not { } number || !_byNumber.TryGetValue(number, out place))
+        else if (ValueOf(command) is not { } value || !_byValue.TryGetValue(value, out place))
         {
             return;
         }
@@ -129,23 +134,17 @@ internal sealed class EffectLedger : WorldObserver
         }
     }
 
-    /// <summary>The number of the planned operation in the first value that the command writes.</summary>
-    private static int? NumberOf(Command command) => command switch
+    /// <summary>The first value that the command writes; no other operation of the plan writes it.</summary>
+    private static string? ValueOf(Command command) => command switch
     {
-        Put put => NumberIn(put.Value),
-        Append append => NumberIn(append.Item),
+        Put put => Text(put.Value),
+        Append append => Text(append.Item),
         Txn txn => txn.Then
-            .Select(step => step.Put is { } put ? NumberIn(put.Value)
-                : step.Append is { } append ? NumberIn(append.Item) : null)
-            .FirstOrDefault(number => number is not null),
+            .Select(step => step.Put is { } put ? Text(put.Value)
+                : step.Append is { } append ? Text(append.Item) : null)
+            .FirstOrDefault(value => value is not null),
         _ => null,
     };
 
-    private static int? NumberIn(ReadOnlyMemory<byte> value)
-    {
-        var text = Encoding.UTF8.GetString(value.Span);
-        var end = text.IndexOf('.', StringComparison.Ordinal);
-        var digits = text.AsSpan(1, (end < 0 ? text.Length : end) - 1);
-        return int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
-    }
+    private static string Text(ReadOnlyMemory<byte> value) => Encoding.UTF8.GetString(value.Span);
 }

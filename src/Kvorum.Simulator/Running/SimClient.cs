@@ -105,7 +105,7 @@ internal sealed class SimClient
         _failover = new Failover(
             _asked.Count, TimeSpan.FromMicroseconds(Patience), _chance.Below(_asked.Count));
         _stamp = Stamp(_current);
-        _history.Ledger.Sent(_place, _current.Number, _stamp);
+        _history.Ledger.Sent(_place, _current.Steps, _stamp);
         _command = ClientCommands.IsQuery(_current) ? null : ClientCommands.CommandOf(_current, _stamp);
         _world.Trace(TraceKind.Invoked, 0, (ulong)_number, (ulong)_current.Number);
         Next();
@@ -276,7 +276,7 @@ internal sealed class SimClient
         }
 
         _stamp = Stamp(operation);
-        _history.Ledger.Sent(_place, operation.Number, _stamp);
+        _history.Ledger.Sent(_place, operation.Steps, _stamp);
         _command = ClientCommands.CommandOf(operation, _stamp);
         Next();
     }
