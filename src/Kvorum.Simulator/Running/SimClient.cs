@@ -112,8 +112,8 @@ internal sealed class SimClient
     }
 
     /// <summary>
-    /// What must be answered may need every node of a bare majority, be its disk slow for once: no client is so short of
-    /// time there.
+    /// What must be answered may need every node of a bare majority, be its disk slow for once: no client is so short
+    /// of time there.
     /// </summary>
     private long Patience =>
         _mustSucceed ? Math.Max(_settings.RequestTimeout, PatienceMin) : _settings.RequestTimeout;

@@ -349,8 +349,9 @@ internal sealed class SimRun
     private string States()
     {
         var states = _nodes.Where(_roster.IsMember).Select(node => node.Process is { Raft: { } raft } process
-            ? $"{node.Place}: {raft.Role}{(raft.MayVote ? "" : " without a vote")} term {raft.Term} last {raft.LastEntry} "
-                + $"applied {process.State.Index} hash {process.State.Hash:x} members {raft.Membership}"
+            ? $"{node.Place}: {raft.Role}{(raft.MayVote ? "" : " without a vote")} term {raft.Term} "
+                + $"last {raft.LastEntry} applied {process.State.Index} hash {process.State.Hash:x} "
+                + $"members {raft.Membership}"
             : $"{node.Place}: {node.Refusal ?? "down"}");
         return $"{string.Join("; ", states)}; members {_roster.Committed}";
     }
