@@ -38,6 +38,9 @@ public readonly record struct PeerHello(
 
     private static ReadOnlySpan<byte> Magic => "KVPH"u8;
 
+    /// <summary>Magic and version: enough to tell a stranger, who may send less than a whole hello and wait.</summary>
+    public const int BeginningBytes = 6;
+
     /// <summary>Writes exactly <see cref="Bytes"/> bytes.</summary>
     public void Encode(Span<byte> output)
     {
@@ -62,21 +65,21 @@ public readonly record struct PeerHello(
         ReadOnlySpan<byte> input, out PeerHello hello, [NotNullWhen(false)] out string? error)
     {
         hello = default;
-        if (input.Length < Bytes)
-        {
-            error = $"a hello of {input.Length} bytes where {Bytes} were expected";
-            return false;
-        }
-
-        if (!input.StartsWith(Magic))
+        if (input.Length >= BeginningBytes && !input.StartsWith(Magic))
         {
             error = "no hello: the first four bytes are not KVPH (is this a client speaking to a peer port?)";
             return false;
         }
 
-        if (!IsVersionSpoken(input, out var version))
+        if (input.Length >= BeginningBytes && !IsVersionSpoken(input, out var version))
         {
             error = $"peer protocol version {version} where {Version} was expected";
+            return false;
+        }
+
+        if (input.Length < Bytes)
+        {
+            error = $"a hello of {input.Length} bytes where {Bytes} were expected";
             return false;
         }
 

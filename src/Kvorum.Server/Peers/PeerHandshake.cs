@@ -19,8 +19,6 @@ internal readonly record struct HeardSpeaker(
 /// <summary>Reading and examining hellos; the same on both ends.</summary>
 internal static class PeerHandshake
 {
-    private const int MagicAndVersionBytes = 6;
-
     /// <summary>
     /// What somebody says who is no node yet and asks who is there: zeros. The answer is an introduction.
     /// </summary>
@@ -30,11 +28,14 @@ internal static class PeerHandshake
     /// <exception cref="IOException">The other end closed the connection.</exception>
     public static async ValueTask<HeardSpeaker> ReadSpeakerAsync(PipeReader input, CancellationToken cancel)
     {
-        var bytes = await ReadExactlyAsync(input, PeerHello.Bytes, cancel).ConfigureAwait(false);
-        if (!PeerHello.TryDecode(bytes, out var hello, out var error))
+        var beginning = await ReadExactlyAsync(input, PeerHello.BeginningBytes, cancel).ConfigureAwait(false);
+        var isPeer = beginning.AsSpan().StartsWith("KVPH"u8);
+        var isOtherVersion = isPeer && !PeerHello.IsVersionSpoken(beginning, out _);
+        var rest = isPeer && !isOtherVersion
+            ? await ReadExactlyAsync(input, PeerHello.Bytes - PeerHello.BeginningBytes, cancel).ConfigureAwait(false)
+            : [];
+        if (!PeerHello.TryDecode([.. beginning, .. rest], out var hello, out var error))
         {
-            var isPeer = bytes.AsSpan().StartsWith("KVPH"u8);
-            var isOtherVersion = isPeer && !PeerHello.IsVersionSpoken(bytes.AsSpan(0, MagicAndVersionBytes), out _);
             return HeardSpeaker.Failed(
                 error, isOtherVersion ? PeerVerdict.VersionNotSpoken : PeerVerdict.Malformed, isPeer);
         }

@@ -49,7 +49,8 @@ public sealed class KvorumServerTests
         Assert.Equal((200, "ok\n"), await cluster.GetAsync(1, "/livez"));
         var (status, body) = await cluster.GetAsync(1, "/readyz");
         Assert.Equal(503, status);
-        Assert.Contains("[-]leader failed: no leader is known\n", body, StringComparison.Ordinal);
+        Assert.Contains("[-]leader failed: no leader is known", body, StringComparison.Ordinal);
+        Assert.Contains("has not met n2, n3 yet\n", body, StringComparison.Ordinal);
         Assert.EndsWith("readyz check failed\n", body, StringComparison.Ordinal);
         var (health, reason) = await cluster.GetAsync(1, "/health");
         Assert.Equal(503, health);

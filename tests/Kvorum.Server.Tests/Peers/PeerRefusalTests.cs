@@ -35,12 +35,12 @@ public sealed class PeerRefusalTests
         await using var listener = await TestNode.StartAsync(1, TestNode.FreePorts(2));
         using var stranger = await RawPeer.ConnectAsync(listener.Port);
         var speaker = RawPeer.Speaker(2, 1);
-        speaker[4] = 2;
+        speaker[4] = 3;
 
         await stranger.SendAsync(speaker);
 
         Assert.Equal(
-            (PeerVerdict.VersionNotSpoken, "peer protocol version 2 where 1 was expected"),
+            (PeerVerdict.VersionNotSpoken, "peer protocol version 3 where 2 was expected"),
             await stranger.ReadAnswerAsync());
     }
 
