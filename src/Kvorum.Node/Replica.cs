@@ -88,9 +88,15 @@ internal sealed class Replica
         // Messages before ticks: after a pause a leader's sign of life is read before the timeout is believed.
         foreach (var input in _inputs)
         {
-            if (!_room.IsFull || !IsRefused(input))
+            if (!_room.IsFull)
             {
                 Step(input);
+            }
+            else if (!IsLost(input))
+            {
+                Step(input is Receive { Message: ForwardProposals } forward && !_room.Admits(0)
+                    ? forward with { HasRoom = false }
+                    : input);
             }
         }
 
@@ -202,24 +208,12 @@ internal sealed class Replica
     }
 
     /// <summary>
-    /// Without room in the log nothing more is taken on: a leader says so to who forwards, and what a leader sends is
-    /// lost as a network would lose it, until it is sent again.
+    /// Without room in the log nothing more is taken on: what a leader sends is lost as a network would lose it, until
+    /// it is sent again.
     /// </summary>
-    private bool IsRefused(Input input)
-    {
-        switch (input)
-        {
-            case Receive { Message: AppendEntries { Entries.IsEmpty: false } append }:
-                return !_room.Admits(BytesOf(append.Entries.Span));
-            case Receive { Message: ForwardProposals forward } when _raft.Role is Role.Leader && !_room.Admits(0):
-                _outbox.Send(new ForwardReply(
-                    forward.Group, forward.To, forward.From, _raft.Term, forward.RequestId, forward.Offset,
-                    forward.Commands.Length, Accepted: false, EntryId.Start));
-                return true;
-            default:
-                return false;
-        }
-    }
+    private bool IsLost(Input input) =>
+        input is Receive { Message: AppendEntries { Entries.IsEmpty: false } append }
+        && !_room.Admits(BytesOf(append.Entries.Span));
 
     private static long BytesOf(ReadOnlySpan<LogEntry> entries)
     {

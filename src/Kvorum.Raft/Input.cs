@@ -10,7 +10,14 @@ public sealed record Tick : Input
 }
 
 /// <summary>A message came from a peer.</summary>
-public sealed record Receive(Message Message) : Input;
+public sealed record Receive(Message Message) : Input
+{
+    /// <summary>
+    /// False: the log's disk has no room, so a leader refuses commands that another node forwards. It must be told, for
+    /// a later copy of the message must not be taken after its sender was told that nothing was proposed.
+    /// </summary>
+    public bool HasRoom { get; init; } = true;
+}
 
 /// <summary>
 /// Clients of this node wish these commands; answered by <see cref="Effects.Proposed"/> in the same step.

@@ -36,8 +36,7 @@ public sealed partial class RaftNode
     /// counting itself (thesis §4.2.2).
     /// </summary>
     private bool IsElectable =>
-        _membership.IsVoter(_options.Node)
-        || (_memberships.IsChanging && _memberships.Committed.IsVoter(_options.Node));
+        _membership.IsVoter(_options.Node) || (_memberships.IsChanging && _memberships.IsVoterInAny(_options.Node));
 
     private bool IsLoneVoter =>
         _membership is { IsJoint: false, Voters.Length: 1 } && _membership.IsVoter(_options.Node);
@@ -184,7 +183,7 @@ public sealed partial class RaftNode
             var request = new RequestVote(
                 _options.Group, _options.Node, peer.Node, term, _log.Last, isPreVote,
                 isPreVote ? _hurriedFrom : null, isTransfer,
-                _membership.Find(_options.Node)?.Incarnation ?? 0, self);
+                self?.Incarnation ?? 0, self);
             if (isPreVote)
             {
                 _effects.AddSend(request);

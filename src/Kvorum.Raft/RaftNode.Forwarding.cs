@@ -85,7 +85,7 @@ public sealed partial class RaftNode
     /// The reply is added here and the entries leave at the end of the step: the follower learns which entries are its
     /// own before it gets them, so none is applied there before somebody waits for it.
     /// </remarks>
-    private void OnForwardProposals(ForwardProposals forward)
+    private void OnForwardProposals(ForwardProposals forward, bool hasRoom)
     {
         if (_lead is { } lead)
         {
@@ -93,7 +93,7 @@ public sealed partial class RaftNode
             // nobody.
             if (forward.Term == _term && lead.IsFirst(forward))
             {
-                Take(lead, forward);
+                Take(lead, forward, hasRoom);
             }
         }
         else if (forward.Term == _term && _votedFor != _options.Node)
@@ -104,9 +104,9 @@ public sealed partial class RaftNode
         }
     }
 
-    private void Take(LeaderState lead, ForwardProposals forward)
+    private void Take(LeaderState lead, ForwardProposals forward, bool hasRoom)
     {
-        var first = TryAppend(lead, forward.Commands.Span);
+        var first = hasRoom ? TryAppend(lead, forward.Commands.Span) : null;
         if (first is not null && FindProgress(lead, forward.From) is { } peer)
         {
             peer.CommitWanted = _log.Last.Index;

@@ -357,12 +357,12 @@ public sealed partial class RaftNode
                 && (judged.IsVoid || !judged.MayVote || judged.Incarnation != 0);
         }
 
-        // One that joined is promoted by name. A voter that is not named is an initial one, so its directory is gone;
-        // that of one that knows no members yet may be. A learner may have been promoted by an entry that it has not
-        // got, and a removal that is not committed may need the vote of the one it removes.
-        var mine = _membership.Find(_options.Node)?.Incarnation ?? 0;
-        var isUnnamed = _membership.IsVoter(_options.Node) || _membership.Members.Count == 0;
-        _mayVote = mine == 0 ? _ownMayVote && !(_options.IsJoining && isUnnamed) : mine == _incarnation;
+        // Also while its own removal is not committed: that may need its vote. One that joined is promoted by name, so
+        // a voter without a name is an initial one whose directory is gone; but a learner may have been promoted by
+        // an entry that it has not got yet.
+        var mine = _memberships.Find(_options.Node)?.Incarnation ?? 0;
+        var mayBeUnnamed = !_options.IsJoining || _membership.IsLearner(_options.Node);
+        _mayVote = mine == 0 ? _ownMayVote && mayBeUnnamed : mine == _incarnation;
 
         // Until it was promoted with its new directory it keeps telling which one lost something: the first word may
         // have been lost, and of the new directory the leader does not know that anything is amiss.

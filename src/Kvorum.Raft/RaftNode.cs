@@ -119,7 +119,7 @@ public sealed partial class RaftNode
         switch (input)
         {
             case Tick: OnTick(); break;
-            case Receive { Message: var message }: OnMessage(message); break;
+            case Receive received: OnMessage(received.Message, received.HasRoom); break;
             case Propose propose: OnPropose(propose); break;
             case Persisted persisted: OnPersisted(persisted); break;
             case Applied applied: OnApplied(applied); break;
@@ -170,7 +170,7 @@ public sealed partial class RaftNode
         }
     }
 
-    private void OnMessage(Message message)
+    private void OnMessage(Message message, bool hasRoom)
     {
         if (message.Group != _options.Group || message.To != _options.Node || message.From == _options.Node)
         {
@@ -206,7 +206,7 @@ public sealed partial class RaftNode
         }
 
         EnterTerm(message);
-        Dispatch(message);
+        Dispatch(message, hasRoom);
     }
 
     /// <summary>
@@ -227,7 +227,7 @@ public sealed partial class RaftNode
         }
     }
 
-    private void Dispatch(Message message)
+    private void Dispatch(Message message, bool hasRoom)
     {
         if (_lead is { } lead && FindProgress(lead, message.From) is { } progress)
         {
@@ -242,7 +242,7 @@ public sealed partial class RaftNode
             case Heartbeat heartbeat: OnHeartbeat(heartbeat); break;
             case HeartbeatReply reply: OnHeartbeatReply(reply); break;
             case VoteReply reply: OnVoteReply(reply); break;
-            case ForwardProposals forward: OnForwardProposals(forward); break;
+            case ForwardProposals forward: OnForwardProposals(forward, hasRoom); break;
             case ReadIndexRequest request: OnReadIndexRequest(request); break;
             case InstallSnapshot install: OnInstallSnapshot(install); break;
             case InstallSnapshotReply reply: OnInstallSnapshotReply(reply); break;

@@ -20,6 +20,7 @@ internal sealed class SimProgress : IDisposable
     private readonly Timer _timer;
     private readonly Lock _lock = new();
     private int _width;
+    private int _told;
     private bool _isOver;
 
     public SimProgress(SeedSweep sweep, string what, long? seedsWanted)
@@ -79,6 +80,11 @@ internal sealed class SimProgress : IDisposable
                 return;
             }
 
+            for (; _told < totals.Failures.Count; _told++)
+            {
+                Tell(totals.Failures[_told]);
+            }
+
             if (_isTerminal)
             {
                 Console.Error.Write("\r" + line.PadRight(_width));
@@ -89,5 +95,13 @@ internal sealed class SimProgress : IDisposable
                 Console.Error.WriteLine(line);
             }
         }
+    }
+
+    /// <summary>A long sweep does not keep what it found to itself until its end.</summary>
+    private void Tell(SimResult failure)
+    {
+        var line = $"{_what}: seed {failure.Plan.Seed} breaks {failure.Violation!.Rule}: "
+            + failure.Violation.Explanation;
+        Console.Error.WriteLine(_isTerminal ? "\r" + line.PadRight(_width) : line);
     }
 }

@@ -37,6 +37,12 @@ internal sealed class MembershipHistory
     /// <summary>The newest one is not known to be committed.</summary>
     public bool IsChanging => _known.Count > 1;
 
+    /// <summary>
+    /// A voter of one that is in force or may be again. After a restart little is known to be committed, so that the
+    /// oldest one here may be from before the node's promotion.
+    /// </summary>
+    public bool IsVoterInAny(NodeId node) => _known.Exists(known => known.Membership.IsVoter(node));
+
     public void Append(LogIndex index, Membership membership)
     {
         Invariant.Holds(index > LastIndex, "A membership is appended behind the one before.");

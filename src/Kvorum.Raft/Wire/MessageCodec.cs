@@ -90,7 +90,7 @@ public static partial class MessageCodec
         VoteReply => 1 + 1,
         AppendEntries append => EntryIdBytes + 8 + 4 + SizeOf(append.Entries.Span),
         AppendReply => 1 + 8 + EntryIdBytes + 1 + 8,
-        Heartbeat => 16 + 8,
+        Heartbeat => EntryIdBytes + 8,
         HeartbeatReply => 8,
         InstallSnapshot install => SizeOf(install.Snapshot) + 8 + 4 + install.Data.Length,
         InstallSnapshotReply => EntryIdBytes + 8 + 1,

@@ -161,6 +161,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
         }
 
         var (synced, syncedChain) = record.SurelySynced(withoutNewest: record.IsDamagedOnce);
+        var wasReplaced = IsReplacedBy(record.Durable, recovered.LogStart, chain);
         record.Log.Reset(recovered.LogStart, chain);
         for (var i = 0; i < recovered.Entries.Count; i++)
         {
@@ -176,7 +177,7 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
         }
 
         record.Durable.CopyFrom(record.Log);
-        if (MustHaveKept(record, recovered) && !record.Log.Has(synced, syncedChain))
+        if (MustHaveKept(record, recovered) && !wasReplaced && !record.Log.Has(synced, syncedChain))
         {
             Report("R6", $"Node {node} had synced its log up to index {synced} and starts with one that ends at "
                 + $"{record.Log.Last}, or with another entry there.");
@@ -197,6 +198,15 @@ internal sealed class Rules(SimSettings settings) : WorldObserver
     /// </summary>
     private static bool MustHaveKept(NodeRecord record, RecoveredState recovered) =>
         !record.IsDamaged || (record.IsDamagedOnce && recovered.MayVote);
+
+    /// <summary>
+    /// A received snapshot ends with a committed entry, and the log had another one there: nothing of it from there on
+    /// can be committed, and a start finishes what the crash cut short (paper §7).
+    /// </summary>
+    private bool IsReplacedBy(LogImage durable, EntryId start, ulong chain) =>
+        start.Index > durable.Start.Index && start.Index <= durable.Last.Index
+        && durable.ChainAt(start.Index) != chain
+        && start.Index <= _committed.Last && _committed.ChainAt(start.Index) == chain;
 
     /// <summary>A replica took a step.</summary>
     internal void Stepped(int node, in ReplicaView view, Input input, Effects effects)

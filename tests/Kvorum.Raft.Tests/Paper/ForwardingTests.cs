@@ -93,6 +93,20 @@ public sealed class ForwardingTests
     }
 
     [Fact]
+    public void Leader_without_room_refuses_a_batch_for_good_and_says_nothing_of_a_copy()
+    {
+        var node = SettledLeader();
+        var full = new Receive(Forward("a")) { HasRoom = false };
+        Assert.False(Sent<ForwardReply>(node.Step(full).Send, 3).Accepted);
+        Assert.Empty(node.Step(new Receive(Forward("a"))).Append); // There is room again, and the sender was answered.
+
+        var other = Forward("b") with { RequestId = 10 };
+        Assert.Single(node.Step(new Receive(other)).Append);
+        Assert.DoesNotContain(
+            node.Step(new Receive(other) { HasRoom = false }).Send, message => message is ForwardReply);
+    }
+
+    [Fact]
     public void Leader_takes_no_batch_of_another_term()
     {
         var effects = SettledLeader().Step(new Receive(Forward("a") with { Term = Term.Zero }));

@@ -107,34 +107,24 @@ public sealed class LeaderReplicationTests
     }
 
     /// <summary>
-    /// A flipped byte in the newest log record, or an older copy of the directory: the log ends too early.
+    /// A flipped byte in the newest log record, or an older copy of the directory: the log ends too early. Or the
+    /// newest write came to nothing, and with it what had replaced another leader's entries.
     /// </summary>
-    [Fact]
-    public void Follower_whose_log_ends_before_what_it_acknowledged_says_so_and_votes_no_more()
+    [Theory]
+    [InlineData(5)]
+    [InlineData(2)]
+    public void Follower_without_the_entry_it_acknowledged_says_so_and_votes_no_more(ulong index)
     {
         var node = Follower(term: 2, log: [1, 1]);
 
-        var effects = node.Step(new Receive(Messages.Heartbeat(from: 2, term: 2, commit: 5)));
-        Assert.Contains(new TailLost(new LogIndex(5), Id(1, 2)), effects.Events);
-        Assert.True(Sent<AppendReply>(effects.Send, 2) is { Accepted: false, HasLostTail: true, Match.Value: 5 });
+        var effects = node.Step(new Receive(Messages.Heartbeat(from: 2, term: 2, commit: index)));
+        Assert.Contains(new TailLost(new LogIndex(index), Id(1, 2)), effects.Events);
+        var reply = Sent<AppendReply>(effects.Send, 2);
+        Assert.Equal((false, true, index), (reply.Accepted, reply.HasLostTail, reply.Match.Value));
         Assert.Equal(0UL, node.CommitIndex.Value);
 
         TickFor(node, 250);
         Assert.Equal(Role.Follower, node.Role);
-        effects = node.Step(new Receive(Messages.RequestVote(from: 3, term: 9, last: Id(8, 9))));
-        Assert.True(Sent<VoteReply>(effects.SendAfterSync, 3) is { Granted: false });
-    }
-
-    /// <summary>The newest write came to nothing, and with it what had replaced another leader's entries.</summary>
-    [Fact]
-    public void Follower_that_has_another_entry_where_it_acknowledged_one_commits_nothing_and_votes_no_more()
-    {
-        var node = Follower(term: 2, log: [1, 1]);
-
-        var effects = node.Step(new Receive(Messages.Heartbeat(from: 2, term: 2, commit: 2)));
-        Assert.Contains(new TailLost(new LogIndex(2), Id(1, 2)), effects.Events);
-        Assert.True(Sent<AppendReply>(effects.Send, 2) is { Accepted: false, HasLostTail: true, Match.Value: 2 });
-        Assert.Equal(0UL, node.CommitIndex.Value);
         effects = node.Step(new Receive(Messages.RequestVote(from: 3, term: 9, last: Id(8, 9))));
         Assert.True(Sent<VoteReply>(effects.SendAfterSync, 3) is { Granted: false });
     }

@@ -103,6 +103,27 @@ public sealed class MembershipTests
     }
 
     [Fact]
+    public void Removed_voter_that_started_anew_campaigns_although_its_promotion_is_not_known_to_be_committed()
+    {
+        var me = MemberRecord.Of(new NodeId(1)) with { Incarnation = 11 };
+        var learns = new Membership([new NodeId(2)], [], [new NodeId(1)], [], [me, MemberRecord.Of(new NodeId(2))], []);
+        var votes = new Membership(
+            [new NodeId(1), new NodeId(2)], [], [], [], [me, MemberRecord.Of(new NodeId(2))], []);
+        var gone = new Membership([new NodeId(2)], [], [], [], [MemberRecord.Of(new NodeId(2))], [new NodeId(1)]);
+        LogEntry Of(ulong index, Membership membership) =>
+            new(Id(1, index), EntryKind.Membership, MembershipCodec.Encode(membership));
+
+        var node = new RaftNode(Options() with { Incarnation = 11, IsJoining = true }, Recovered(0) with
+        {
+            Membership = learns,
+            Entries = [Of(1, votes), Of(2, gone)],
+        });
+        Assert.True(node.MayVote);
+        TickUntil(node, Role.PreCandidate);
+        Assert.All(TickFor(node, 400).OfType<RequestVote>(), request => Assert.Equal(11UL, request.Incarnation));
+    }
+
+    [Fact]
     public void Node_that_joins_follows_a_leader_it_does_not_know_and_never_campaigns()
     {
         var node = new RaftNode(Options(), Recovered(0));

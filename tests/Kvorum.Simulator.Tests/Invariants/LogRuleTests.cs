@@ -201,6 +201,17 @@ public class LogRuleTests
     }
 
     [Fact]
+    public void A_start_may_drop_a_synced_log_that_contradicts_a_received_snapshot_but_not_one_that_agrees_with_it()
+    {
+        var contradicts = Committed().Step(3, term: 0, append: [Entry(0, 1), Entry(0, 2)]);
+        Assert.Empty(contradicts.Restart(3, 1, Entry(1, 1).Id).Broken);
+
+        var agrees = Committed().Step(3, term: 1, append: [Entry(1, 1), Entry(1, 2)]);
+        var broken = Assert.Single(agrees.Restart(3, 1, Entry(1, 1).Id).Broken);
+        Assert.StartsWith("R6: Node 3 had synced its log up to index 2", broken);
+    }
+
+    [Fact]
     public void A_replaced_entry_below_the_commit_index_breaks_R9()
     {
         var bench = Committed().Step(1, Role.Follower, 2, append: [Entry(2, 1)]);

@@ -17,7 +17,7 @@ internal sealed class RuleBench
         var voters = new Membership(Enumerable.Range(1, nodes).Select(node => new NodeId((ulong)node)), []);
         for (var node = 1; node <= nodes; node++)
         {
-            Start(node, voters);
+            Start(node, voters, EntryId.Start);
         }
     }
 
@@ -75,11 +75,15 @@ internal sealed class RuleBench
     }
 
     /// <summary>The process ended and another one finds this on the disk.</summary>
-    public RuleBench Restart(int node, ulong term, params LogEntry[] found)
+    public RuleBench Restart(int node, ulong term, params LogEntry[] found) =>
+        Restart(node, term, EntryId.Start, found);
+
+    /// <summary>The same with a log that begins after an entry.</summary>
+    public RuleBench Restart(int node, ulong term, EntryId logStart, params LogEntry[] found)
     {
         _rules.Stopped(node, losesPower: true);
         var voters = new Membership(_nodes.Keys.Order().Select(place => new NodeId((ulong)place)), []);
-        Start(node, voters, term, found);
+        Start(node, voters, logStart, term, found);
         return this;
     }
 
@@ -104,12 +108,12 @@ internal sealed class RuleBench
         }
     }
 
-    private void Start(int node, Membership voters, ulong term = 0, params LogEntry[] found)
+    private void Start(int node, Membership voters, EntryId logStart, ulong term = 0, params LogEntry[] found)
     {
-        var last = found.Length > 0 ? found[^1].Id : EntryId.Start;
-        var view = new ReplicaView(Role.Follower, new Term(term), LogIndex.Zero, EntryId.Start, last);
+        var last = found.Length > 0 ? found[^1].Id : logStart;
+        var view = new ReplicaView(Role.Follower, new Term(term), LogIndex.Zero, logStart, last);
         _nodes[node] = (view, 0);
         _rules.Started(node, view, new RecoveredState(
-            new HardState(new Term(term), null), EntryId.Start, null, LogIndex.Zero, voters, found, true, []));
+            new HardState(new Term(term), null), logStart, null, LogIndex.Zero, voters, found, true, []));
     }
 }
