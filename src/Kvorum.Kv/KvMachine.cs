@@ -8,6 +8,9 @@ public delegate void ByteSink(ReadOnlySpan<byte> bytes);
 /// <summary>Fills the buffer with the next bytes of a snapshot; 0 at the end.</summary>
 public delegate int ByteSource(Span<byte> buffer);
 
+/// <summary>Hears of a row that was written; its spans are valid during the call.</summary>
+public delegate void RowWritten(in Row row);
+
 /// <summary>Settings of the state machine: equal on every replica of a group, or they diverge.</summary>
 public sealed record KvOptions
 {
@@ -24,6 +27,9 @@ public sealed record KvOptions
     /// least recently give way. At least what one session may hold. Default 256 MiB.
     /// </summary>
     public long RecordedBytesMax { get; init; } = 256L << 20;
+
+    /// <summary>The most leases. Default 1,000,000.</summary>
+    public int LeasesMax { get; init; } = 1_000_000;
 }
 
 /// <summary>
@@ -34,6 +40,7 @@ public sealed class KvMachine
 {
     private readonly IEngine _engine;
     private readonly SessionTable _sessions;
+    private readonly LeaseTable _leases;
     private readonly KvTransaction _kv;
 
     /// <param name="engine">Empty, and used by this state machine alone.</param>
@@ -44,7 +51,8 @@ public sealed class KvMachine
         Invariant.Holds(engine.Applied == LogIndex.Zero, "A state machine starts on an empty engine.");
         _engine = engine;
         _sessions = new SessionTable(options);
-        _kv = new KvTransaction(engine, _sessions);
+        _leases = new LeaseTable(options.LeasesMax);
+        _kv = new KvTransaction(engine, _sessions, _leases);
     }
 
     public IEngine Engine => _engine;
@@ -62,6 +70,35 @@ public sealed class KvMachine
 
     public int SessionCount => _sessions.Count;
 
+    public int LeaseCount => _leases.Count;
+
+    /// <summary>
+    /// Lets one caller hear of all leases there are, then, on the applying thread, of every one that is granted,
+    /// renewed or gone. After a restore it hears of all anew.
+    /// </summary>
+    public void FollowLeases(Action<LeaseChange> changed)
+    {
+        _kv.LeaseChanged = changed;
+        TellLeases();
+    }
+
+    /// <summary>
+    /// Hears, on the applying thread, of every row as it is written, before it is published; null when nobody watches.
+    /// </summary>
+    public RowWritten? Written
+    {
+        get => _kv.Written;
+        set => _kv.Written = value;
+    }
+
+    /// <summary>A lease as of the last entry applied; null when there is none. On the applying thread.</summary>
+    public LeaseView? FindLease(long id, bool withKeys) => _leases.Find(id) is { } lease
+        ? new LeaseView(lease.Id, lease.TtlSeconds, lease.RenewedAt, withKeys ? [.. lease.Keys] : [])
+        : null;
+
+    /// <summary>The ids of all leases, rising. On the applying thread.</summary>
+    public IReadOnlyList<long> LeaseIds() => [.. _leases.All.Select(lease => lease.Id)];
+
     /// <summary>Applies one entry, in log order. Not visible to views before <see cref="Publish"/>.</summary>
     /// <remarks>
     /// One exception: a transaction that reads at an old revision publishes what was applied before it.
@@ -73,7 +110,7 @@ public sealed class KvMachine
     public CommandResult Apply(in LogEntry entry)
     {
         Invariant.Holds(entry.Index == Applied.Next, "Entries are applied in log order, each once (paper §5.3).");
-        _kv.Begin(Applied);
+        _kv.Begin(Applied, entry.Id);
         CommandResult result = default;
         switch (entry.Kind)
         {
@@ -120,7 +157,8 @@ public sealed class KvMachine
     public KvCapture Capture()
     {
         Publish();
-        return new KvCapture(_engine.OpenView(), _sessions.Capture(), _kv.Hash);
+        var leases = _leases.All.Select(lease => new LeaseView(lease.Id, lease.TtlSeconds, lease.RenewedAt, []));
+        return new KvCapture(_engine.OpenView(), _sessions.Capture(), [.. leases], _kv.Hash);
     }
 
     /// <summary>Replaces all state by a snapshot's.</summary>
@@ -131,10 +169,21 @@ public sealed class KvMachine
     {
         _engine.Clear();
         _sessions.Clear();
+        _leases.Clear();
         var reader = new SnapshotReader(source);
-        var header = reader.ReadTo(_engine, _sessions);
+        var header = reader.ReadTo(_engine, _sessions, _leases);
         _kv.Reset(header.Applied, header.Revision, header.CompactedRevision, header.StateHash);
         Applied = header.Applied;
+        TellLeases();
+    }
+
+    private void TellLeases()
+    {
+        _kv.LeaseChanged?.Invoke(default);
+        foreach (var lease in _leases.All)
+        {
+            _kv.LeaseChanged?.Invoke(new LeaseChange(lease.Id, lease.TtlSeconds, lease.RenewedAt));
+        }
     }
 
     private CommandResult ApplyCommand(ReadOnlyMemory<byte> payload, LogIndex index)

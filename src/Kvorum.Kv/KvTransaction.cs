@@ -6,7 +6,7 @@ namespace Kvorum.Kv;
 /// What a command works with: the newest state, the revision its writes share, and the running hash. One object serves
 /// all commands, one after the other.
 /// </summary>
-internal sealed class KvTransaction(IEngine engine, SessionTable sessions)
+internal sealed class KvTransaction(IEngine engine, SessionTable sessions, LeaseTable leases)
 {
     /// <summary>Keys of a range that are gathered, then deleted, at a time.</summary>
     internal const int DeletedKeysBatchMax = 1_024;
@@ -18,6 +18,8 @@ internal sealed class KvTransaction(IEngine engine, SessionTable sessions)
     private int _writes;
 
     private LogIndex _appliedBefore = engine.Applied;
+
+    private EntryId _entry;
 
     /// <summary>What is left of <see cref="RangeQuery.AnswerBytesMax"/> for the rest of the command's answer.</summary>
     private long _answerBytesLeft = RangeQuery.AnswerBytesMax;
@@ -33,12 +35,22 @@ internal sealed class KvTransaction(IEngine engine, SessionTable sessions)
 
     public ulong Hash => _hash.Value;
 
+    /// <summary>The term of the entry that is being applied.</summary>
+    public ulong Term => _entry.Term.Value;
+
+    /// <summary>Hears of every row written; null when nobody watches.</summary>
+    public RowWritten? Written { get; set; }
+
+    /// <summary>Hears of every lease that is granted, renewed or gone; null when nobody watches the clock.</summary>
+    public Action<LeaseChange>? LeaseChanged { get; set; }
+
     /// <summary>Where appends build their lists.</summary>
     public ListBuffer ListBuffer { get; } = new();
 
     /// <summary>Ends the command before and starts the next one.</summary>
-    public void Begin(LogIndex appliedBefore)
+    public void Begin(LogIndex appliedBefore, EntryId entry)
     {
+        _entry = entry;
 #if MUTANTS
         _lastWritten = LastWritten;
 #endif
@@ -123,6 +135,45 @@ internal sealed class KvTransaction(IEngine engine, SessionTable sessions)
         return deleted;
     }
 
+    public Lease? FindLease(long id) => leases.Find(id);
+
+    /// <returns>False when there is no room for one more.</returns>
+    public bool Grant(long id, long ttlSeconds)
+    {
+        if (leases.IsFull)
+        {
+            return false;
+        }
+
+        leases.Add(new Lease(id, ttlSeconds, _entry.Index.Value));
+        AddToHash(id, CommandKind.LeaseGrant);
+        _hash.Add((ulong)ttlSeconds, _entry.Index.Value);
+        LeaseChanged?.Invoke(new LeaseChange(id, ttlSeconds, _entry.Index.Value));
+        return true;
+    }
+
+    public void Renew(Lease lease)
+    {
+        lease.RenewedAt = _entry.Index.Value;
+        AddToHash(lease.Id, CommandKind.LeaseRenew);
+        LeaseChanged?.Invoke(new LeaseChange(lease.Id, lease.TtlSeconds, lease.RenewedAt));
+    }
+
+    /// <summary>Ends a lease and deletes its keys.</summary>
+    /// <returns>How many keys were deleted.</returns>
+    public long End(Lease lease)
+    {
+        leases.Remove(lease.Id);
+        foreach (var key in lease.Keys)
+        {
+            DeleteExisting(key);
+        }
+
+        AddToHash(lease.Id, CommandKind.LeaseRevoke);
+        LeaseChanged?.Invoke(new LeaseChange(lease.Id, 0, lease.RenewedAt));
+        return lease.Keys.Count;
+    }
+
     public void Compact(long revision)
     {
         engine.Compact(revision);
@@ -199,7 +250,9 @@ internal sealed class KvTransaction(IEngine engine, SessionTable sessions)
         var main = _before + 1;
         var create = isUpdate ? previous.CreateRevision : main;
         var version = isUpdate ? previous.Version + 1 : 1;
-        engine.Put(key, value, new RowHeader(new Revision(main, _writes), create, version, lease, false));
+        var header = new RowHeader(new Revision(main, _writes), create, version, lease, false);
+        engine.Put(key, value, header);
+        Written?.Invoke(new Row(key, value, header));
         _writes++;
         _hash.Add(key);
         _hash.Add(value);
@@ -208,11 +261,31 @@ internal sealed class KvTransaction(IEngine engine, SessionTable sessions)
         {
             _hash.Add((ulong)lease, (ulong)CommandFlags.Lease);
         }
+
+        var leaseBefore = isUpdate ? previous.Lease : 0;
+        if (lease != leaseBefore)
+        {
+            leases.Detach(leaseBefore, key);
+            leases.Attach(lease, key);
+        }
+    }
+
+    private void AddToHash(long lease, CommandKind kind) => _hash.Add((ulong)lease, (ulong)kind);
+
+    private void DetachFromLease(ReadOnlySpan<byte> key)
+    {
+        if (leases.Count > 0 && engine.TryGetNewest(key, out var row) && row.Header.Lease != 0)
+        {
+            leases.Detach(row.Header.Lease, key);
+        }
     }
 
     private void DeleteExisting(ReadOnlySpan<byte> key)
     {
-        engine.Delete(key, new Revision(_before + 1, _writes));
+        DetachFromLease(key);
+        var revision = new Revision(_before + 1, _writes);
+        engine.Delete(key, revision);
+        Written?.Invoke(new Row(key, default, new RowHeader(revision, 0, 0, 0, IsTombstone: true)));
         _writes++;
         _hash.Add(key);
         _hash.Add((ulong)_writes, (ulong)CommandKind.DeleteRange);

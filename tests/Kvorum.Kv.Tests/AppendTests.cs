@@ -40,6 +40,7 @@ public class AppendTests
     public void An_append_keeps_the_lease()
     {
         using var test = new TestMachine();
+        test.Apply(new LeaseGrant(5, 10));
         test.Apply(new Put(Bytes("l"), Bytes("[]")) { Lease = 5 });
         test.Append("l", "cat");
         Assert.Equal(5, test.Row("l")!.Lease);

@@ -52,6 +52,11 @@ public class CommandCodecTests
         FullTxn with { Session = Stamp },
         new Compact(long.MaxValue),
         new Compact(-1) { Session = Stamp },
+        new Put(Bytes("key"), default) { KeepsValue = true, KeepsLease = true, ReturnPrevious = true },
+        new LeaseGrant(-1, long.MaxValue) { Session = Stamp },
+        new LeaseRenew(7),
+        new LeaseRevoke(long.MinValue),
+        new LeaseExpire(7, ulong.MaxValue, 3),
         new ExpireSessions(ulong.MaxValue),
         new ExpireSessions(0) { Session = new SessionStamp(UInt128.MaxValue, ulong.MaxValue) },
     ];

@@ -174,6 +174,16 @@ public abstract partial class EngineContractTests
                 view.Scan(end is null ? KeyRange.From(start) : KeyRange.Between(start, end), revision, ref found);
                 var expected = model.Range(start, end, revision);
                 AssertSame(expected, found.Rows);
+                var history = new RowCollector();
+                view.ScanHistory(
+                    end is null ? KeyRange.From(start) : KeyRange.Between(start, end), revision, ref history);
+                AssertSame(
+                    [
+                        .. all.Rows.Where(row => row.Header.Mod.Main >= revision
+                            && row.Key.AsSpan().SequenceCompareTo(start) >= 0
+                            && (end is null || row.Key.AsSpan().SequenceCompareTo(end) < 0)),
+                    ],
+                    history.Rows);
                 foreach (var row in expected)
                 {
                     Assert.True(view.TryGet(row.Key, revision, out var got));

@@ -54,6 +54,7 @@ public class KvMachineTests
     public void A_put_with_a_lease_shows_it_and_one_without_takes_it_off()
     {
         using var test = new TestMachine();
+        test.Apply(new LeaseGrant(77, 10));
         test.Apply(new Put(Bytes("a"), Bytes("1")) { Lease = 77 });
         Assert.Equal(77, test.Row("a")!.Lease);
         test.Put("a", "2");
@@ -220,7 +221,7 @@ public class KvMachineTests
     [InlineData(new byte[] { 1, 99, 0 })] // An unknown kind.
     [InlineData(new byte[] { 1, 1, 0, 1, 0, 9, 0, 0, 0, 65 })] // A put whose value is not there.
     [InlineData(new byte[] { 1, 1, 0, 0, 0, 0, 0, 0, 0 })] // A put without a key.
-    [InlineData(new byte[] { 1, 1, 8, 1, 0, 0, 0, 0, 0, 65 })] // A put with an unknown flag.
+    [InlineData(new byte[] { 1, 1, 32, 1, 0, 0, 0, 0, 0, 65 })] // A put with an unknown flag.
     public void A_malformed_command_stops_the_replica(byte[] payload)
     {
         using var test = new TestMachine();

@@ -22,6 +22,9 @@ public class SnapshotTests
             test.Put($"k{i % 13}", $"value {i}", Stamp(i % 3, (ulong)(i / 3) + 1));
         }
 
+        test.Apply(new LeaseGrant(long.MinValue, 10));
+        test.Apply(new LeaseGrant(5, LeaseGrant.TtlSecondsMax));
+        test.Apply(new Put(Bytes("leased"), Bytes("0")) { Lease = 5 });
         test.Apply(new Put(Bytes("leased"), Bytes("1")) { Lease = long.MinValue });
         test.Apply(new Put(Bytes("large"), new byte[200_000]) { Session = Stamp(7, 1) });
         test.Apply(new Put(Bytes("large"), Bytes("2")) { Session = Stamp(7, 2), ReturnPrevious = true });
@@ -237,7 +240,7 @@ public class SnapshotTests
         using var test = new TestMachine();
         var body = test.Snapshot();
         var otherVersion = body.ToArray();
-        otherVersion[4] = 2;
+        otherVersion[4] = 1;
         var version = Assert.Throws<EngineCorruptException>(() => Restored(otherVersion));
         Assert.Contains("version", version.Message, StringComparison.Ordinal);
         var otherMagic = body.ToArray();
@@ -252,7 +255,7 @@ public class SnapshotTests
         test.Put("a", "1");
         var body = test.Snapshot();
         Assert.Equal("KVBS"u8.ToArray(), body[..4]);
-        Assert.Equal(1, BinaryPrimitives.ReadUInt16LittleEndian(body.AsSpan(4)));
+        Assert.Equal(2, BinaryPrimitives.ReadUInt16LittleEndian(body.AsSpan(4)));
         Assert.Equal(1UL, BinaryPrimitives.ReadUInt64LittleEndian(body.AsSpan(6)));
         Assert.Equal(2L, BinaryPrimitives.ReadInt64LittleEndian(body.AsSpan(14)));
         Assert.Equal(test.Machine.StateHash, BinaryPrimitives.ReadUInt64LittleEndian(body.AsSpan(30)));

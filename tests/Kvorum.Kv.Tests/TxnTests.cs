@@ -156,6 +156,7 @@ public class TxnTests
         test.Put("other", "1");
         test.Put("a", "1");
         test.Put("other", "2");
+        test.Apply(new LeaseGrant(9, 10));
         test.Apply(new Put(Bytes("a"), Bytes("2")) { Lease = 9 });
         bool Holds(CompareOperator @operator, long number) =>
             Detail(test.Apply(If(NumberIs("a", target, number, @operator), [], []))).Succeeded;

@@ -88,6 +88,10 @@ public static class CommandCodec
             CommandKind.DeleteRange when Allows(DeleteRange.FlagsAllowed, flags) => DeleteRange.Read(ref input, flags),
             CommandKind.Txn when Allows(Txn.FlagsAllowed, flags) => Txn.Read(ref input, depth + 1),
             CommandKind.Compact when Allows(Compact.FlagsAllowed, flags) => Compact.Read(ref input),
+            CommandKind.LeaseGrant when Allows(LeaseGrant.FlagsAllowed, flags) => LeaseGrant.Read(ref input),
+            CommandKind.LeaseRenew when Allows(LeaseRenew.FlagsAllowed, flags) => LeaseRenew.Read(ref input),
+            CommandKind.LeaseRevoke when Allows(LeaseRevoke.FlagsAllowed, flags) => LeaseRevoke.Read(ref input),
+            CommandKind.LeaseExpire when Allows(LeaseExpire.FlagsAllowed, flags) => LeaseExpire.Read(ref input),
             CommandKind.ExpireSessions when Allows(ExpireSessions.FlagsAllowed, flags) =>
                 ExpireSessions.Read(ref input),
             _ => null,

@@ -9,6 +9,10 @@ public enum CommandKind : byte
     Txn = 4,
     Compact = 5,
     ExpireSessions = 6,
+    LeaseGrant = 7,
+    LeaseRenew = 8,
+    LeaseRevoke = 9,
+    LeaseExpire = 10,
 }
 
 /// <summary>Bits of a command's flags byte; which bits a kind may carry is in docs/formats.md.</summary>
@@ -24,4 +28,10 @@ internal enum CommandFlags : byte
 
     /// <summary>A lease id stands first in the body.</summary>
     Lease = 4,
+
+    /// <summary>Put: the value that the key has is written again.</summary>
+    KeepsValue = 8,
+
+    /// <summary>Put: the key stays on the lease that it has.</summary>
+    KeepsLease = 16,
 }

@@ -30,6 +30,18 @@ public enum CommandStatus : byte
 
     /// <summary>A transaction writes one key twice (etcd: duplicate key given in txn request).</summary>
     DuplicateKey = 8,
+
+    /// <summary>Put that keeps what the key has: there is no such key.</summary>
+    KeyNotFound = 9,
+
+    /// <summary>A lease of this id is there already.</summary>
+    LeaseExists = 10,
+
+    /// <summary>There is no such lease, or no more.</summary>
+    LeaseNotFound = 11,
+
+    /// <summary>There are as many leases as there may be (<see cref="KvOptions.LeasesMax"/>).</summary>
+    TooManyLeases = 12,
 }
 
 /// <summary>What a command did.</summary>

@@ -48,12 +48,24 @@ public static class CommandValidation
         return CheckRangeEnd(query.RangeEnd);
     }
 
+    /// <summary>
+    /// Whether a transaction puts a key twice, or into a range that it deletes (etcd v3 API, TxnRequest).
+    /// </summary>
+    public static bool HasDuplicateKey(Txn txn) => TxnKeys.HasDuplicate(txn);
+
     private static string? CheckBody(Command command) => command switch
     {
+        Put { KeepsValue: true, Value.Length: > 0 } put =>
+            $"value: expected none for a put that keeps the value, found {put.Value.Length} bytes",
+        Put { KeepsLease: true, Lease: not 0 } put =>
+            $"lease: expected none for a put that keeps the lease, found {put.Lease}",
         Put put => CheckKey(put.Key) ?? CheckSize("value", put.Value.Length),
         Append append => CheckKey(append.Key) ?? CheckItem(append.Item),
         DeleteRange deleteRange => CheckKey(deleteRange.Key) ?? CheckRangeEnd(deleteRange.RangeEnd),
         Txn txn => CheckTxn(txn),
+        LeaseGrant { Id: 0 } => "lease: expected an id other than 0, found 0",
+        LeaseGrant { TtlSeconds: < 1 or > LeaseGrant.TtlSecondsMax } grant =>
+            $"time to live: expected 1 to {LeaseGrant.TtlSecondsMax} seconds, found {grant.TtlSeconds}",
         _ => null,
     };
 

@@ -73,6 +73,11 @@ internal sealed class TxnRun(KvTransaction kv) : IDisposable
             return Prepare(nested);
         }
 
+        if (operation.Put is { } put)
+        {
+            return put.Check(kv);
+        }
+
         if (operation.Append is { } append)
         {
             return append.Check(kv);

@@ -112,6 +112,14 @@ public interface IEngineView : IDisposable
     /// </summary>
     void ScanAll<TVisitor>(ref TVisitor visitor)
         where TVisitor : IRowVisitor, allows ref struct;
+
+    /// <summary>
+    /// Visits every stored row of a range with a revision from <paramref name="fromRevision"/> up to the view's, by
+    /// key, then rising revision, tombstones included (for watchers that catch up).
+    /// </summary>
+    /// <param name="fromRevision">At least the compacted revision, or rows are missing.</param>
+    void ScanHistory<TVisitor>(in KeyRange range, long fromRevision, ref TVisitor visitor)
+        where TVisitor : IRowVisitor, allows ref struct;
 }
 
 /// <summary>Receives rows.</summary>

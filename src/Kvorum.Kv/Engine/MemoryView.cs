@@ -73,6 +73,44 @@ internal sealed class MemoryView(Moment moment) : IEngineView
         }
     }
 
+    public void ScanHistory<TVisitor>(in KeyRange range, long fromRevision, ref TVisitor visitor)
+        where TVisitor : IRowVisitor, allows ref struct
+    {
+        var open = Open;
+        var store = open.Store;
+        var versions = ArrayPool<ulong>.Shared.Rent(64);
+        try
+        {
+            var cursor = new KeyTree.Cursor(store.Tree, range.Start);
+            while (cursor.MoveNext())
+            {
+                var newest = cursor.Row;
+                if (range.EndsBefore(store.Rows.Key(newest)))
+                {
+                    return;
+                }
+
+                if (store.Rows.Head(newest).Main < fromRevision)
+                {
+                    continue;
+                }
+
+                for (var version = Collect(open, newest, ref versions) - 1; version >= 0; version--)
+                {
+                    if (store.Rows.Head(versions[version]).Main >= fromRevision
+                        && !visitor.Visit(store.Rows.RowAt(versions[version])))
+                    {
+                        return;
+                    }
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<ulong>.Shared.Return(versions);
+        }
+    }
+
     public void Dispose() => Interlocked.Exchange(ref _moment, null)?.Leave();
 
     /// <summary>

@@ -68,6 +68,11 @@ public sealed record RangeQuery(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> R
     public static RangeQuery Prefix(ReadOnlyMemory<byte> prefix) =>
         new(prefix.IsEmpty ? new byte[] { 0 } : prefix, Ranges.EndOfPrefix(prefix.Span));
 
+    /// <summary>Whether a key lies in a range written as a key and an end.</summary>
+    public static bool Contains(
+        ReadOnlySpan<byte> key, ReadOnlySpan<byte> rangeEnd, ReadOnlySpan<byte> candidate) =>
+        Ranges.Contains(key, rangeEnd, candidate);
+
     /// <summary>Runs on a view, on any thread.</summary>
     public RangeResult Execute(IEngineView view)
     {

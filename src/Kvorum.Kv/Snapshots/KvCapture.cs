@@ -7,11 +7,14 @@ public sealed class KvCapture : IDisposable
 {
     private readonly IEngineView _view;
     private readonly SessionCapture _sessions;
+    private readonly IReadOnlyList<LeaseView> _leases;
 
-    internal KvCapture(IEngineView view, SessionCapture sessions, ulong stateHash)
+    internal KvCapture(
+        IEngineView view, SessionCapture sessions, IReadOnlyList<LeaseView> leases, ulong stateHash)
     {
         _view = view;
         _sessions = sessions;
+        _leases = leases;
         StateHash = stateHash;
         Applied = view.Applied;
         Revision = view.Revision;
@@ -23,7 +26,9 @@ public sealed class KvCapture : IDisposable
 
     public ulong StateHash { get; }
 
-    /// <summary>Writes rows, compacted revision, client sessions and state hash; layout in docs/formats.md.</summary>
+    /// <summary>
+    /// Writes rows, compacted revision, client sessions, leases and state hash; layout in docs/formats.md.
+    /// </summary>
     public void WriteTo(ByteSink sink)
     {
         var output = new ChunkWriter(sink);
@@ -44,6 +49,15 @@ public sealed class KvCapture : IDisposable
             slot != SessionTable.None; slot = _sessions.Session(slot).Newer)
         {
             Write(_sessions.Session(slot), output);
+        }
+
+        output.U8(SnapshotFormat.EndTag);
+        output.U32((uint)_leases.Count);
+        foreach (var lease in _leases)
+        {
+            output.I64(lease.Id);
+            output.I64(lease.TtlSeconds);
+            output.U64(lease.RenewedAt);
         }
 
         output.U8(SnapshotFormat.EndTag);

@@ -6,7 +6,7 @@ namespace Kvorum.Kv;
 internal static class SnapshotFormat
 {
     public const uint Magic = 0x5342_564B; // "KVBS" in the file's order of bytes.
-    public const ushort Version = 1;
+    public const ushort Version = 2;
     public const int HeaderBytes = 4 + 2 + 8 + 8 + 8 + 8;
 
     public const byte EndTag = 0;
@@ -22,6 +22,8 @@ internal static class SnapshotFormat
 
     public const int SessionBytes = 16 + 8 + 8 + 4;
     public const int AnswerBytes = 8 + 8 + 8 + 8 + 1 + 1;
+
+    public const int LeaseBytes = 8 + 8 + 8;
 
     /// <summary>Bytes handed to the sink at once.</summary>
     public const int ChunkBytes = 65_536;

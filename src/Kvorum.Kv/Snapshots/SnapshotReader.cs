@@ -15,13 +15,17 @@ internal sealed class SnapshotReader(ByteSource source)
     private byte[] _previousKey = [];
     private int _previousKeyLength;
     private Revision _previousRevision;
+    private long _previousLease;
+    private readonly List<(long Lease, byte[] Key)> _leased = [];
 
-    public SnapshotHeader ReadTo(IEngine engine, SessionTable sessions)
+    public SnapshotHeader ReadTo(IEngine engine, SessionTable sessions, LeaseTable leases)
     {
         var header = ReadHeader();
         ReadRows(engine, header);
         ReadSessions(sessions, header);
         Check(Take(1)[0] == SnapshotFormat.EndTag, "the end mark after the sessions is missing");
+        ReadLeases(leases, header);
+        Check(Take(1)[0] == SnapshotFormat.EndTag, "the end mark after the leases is missing");
         Check(_start == _end && source(_buffer) == 0, "there are bytes after the end mark");
 
         // Last, so that no view ever shows a body that turns out to be damaged.
@@ -35,7 +39,7 @@ internal sealed class SnapshotReader(ByteSource source)
         var bytes = Take(SnapshotFormat.HeaderBytes);
         Check(BinaryPrimitives.ReadUInt32LittleEndian(bytes) == SnapshotFormat.Magic, "it starts with other bytes");
         var version = BinaryPrimitives.ReadUInt16LittleEndian(bytes[4..]);
-        Check(version == SnapshotFormat.Version, "its version is not 1");
+        Check(version == SnapshotFormat.Version, "its version is not 2");
         var applied = BinaryPrimitives.ReadUInt64LittleEndian(bytes[6..]);
         var revision = BinaryPrimitives.ReadInt64LittleEndian(bytes[14..]);
         var compactedRevision = BinaryPrimitives.ReadInt64LittleEndian(bytes[22..]);
@@ -61,6 +65,7 @@ internal sealed class SnapshotReader(ByteSource source)
             count++;
         }
 
+        NoteLeased();
         Check(BinaryPrimitives.ReadUInt64LittleEndian(Take(8)) == count, "rows are missing");
     }
 
@@ -86,6 +91,7 @@ internal sealed class SnapshotReader(ByteSource source)
         var key = content[..keyLength];
         var revision = new Revision(main, sub);
         CheckOrder(key, revision);
+        _previousLease = lease;
         engine.Load(new Row(key, content[keyLength..], new RowHeader(revision, create, version, lease, isTombstone)));
     }
 
@@ -100,6 +106,7 @@ internal sealed class SnapshotReader(ByteSource source)
             return;
         }
 
+        NoteLeased();
         if (_previousKey.Length < key.Length)
         {
             _previousKey = new byte[Math.Max(key.Length, 256)];
@@ -130,6 +137,39 @@ internal sealed class SnapshotReader(ByteSource source)
                     : sessions.TryLoad(slot!.Value, ReadAnswer());
                 Check(isInWindow, "an answer is out of its session's window");
             }
+        }
+    }
+
+    /// <summary>The key before was on a lease at its newest row.</summary>
+    private void NoteLeased()
+    {
+        if (_previousLease != 0)
+        {
+            _leased.Add((_previousLease, _previousKey.AsSpan(0, _previousKeyLength).ToArray()));
+        }
+    }
+
+    private void ReadLeases(LeaseTable leases, in SnapshotHeader header)
+    {
+        var count = BinaryPrimitives.ReadUInt32LittleEndian(Take(4));
+        var previous = long.MinValue;
+        for (var i = 0u; i < count; i++)
+        {
+            var bytes = Take(SnapshotFormat.LeaseBytes);
+            var id = BinaryPrimitives.ReadInt64LittleEndian(bytes);
+            var ttlSeconds = BinaryPrimitives.ReadInt64LittleEndian(bytes[8..]);
+            var renewedAt = BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]);
+            Check((i == 0 || id > previous) && id != 0, "leases are out of order or doubled");
+            Check(ttlSeconds is > 0 and <= LeaseGrant.TtlSecondsMax, "a lease has no time to live, or too much");
+            Check(renewedAt <= header.Applied.Value && !leases.IsFull, "a lease is of the future, or one too many");
+            leases.Add(new Lease(id, ttlSeconds, renewedAt));
+            previous = id;
+        }
+
+        foreach (var (lease, key) in _leased)
+        {
+            Check(leases.Find(lease) is not null, "a key is on a lease that is not there");
+            leases.Attach(lease, key);
         }
     }
 

@@ -15,8 +15,9 @@ internal sealed class CommandGenerator(int seed)
             < 8 => Put(),
             < 11 => Append(),
             < 14 => DeleteRange(),
-            < 18 => Txn(revision, depth: 1),
-            18 => new Compact(revision - _random.Next(-1, 30)),
+            < 17 => Txn(revision, depth: 1),
+            17 => new Compact(revision - _random.Next(-1, 30)),
+            18 => Lease(),
             _ => new ExpireSessions((ulong)_random.Next((int)revision + 1)),
         };
         return _random.Next(4) == 0 ? command with { Session = Stamp() } : command;
@@ -56,8 +57,19 @@ internal sealed class CommandGenerator(int seed)
 
     private Put Put() => new(Key(), Value())
     {
-        Lease = _random.Next(5) == 0 ? _random.Next() : 0,
+        Lease = _random.Next(5) == 0 ? LeaseId() : 0,
         ReturnPrevious = _random.Next(3) == 0,
+    };
+
+    /// <summary>Few, so that they meet; most of them there.</summary>
+    private long LeaseId() => _random.Next(1, 4);
+
+    private Command Lease() => _random.Next(6) switch
+    {
+        0 => new LeaseRevoke(LeaseId()),
+        1 => new LeaseRenew(LeaseId()),
+        2 => new LeaseExpire(LeaseId(), (ulong)_random.Next(200), (ulong)_random.Next(3)),
+        _ => new LeaseGrant(LeaseId(), _random.Next(1, 100)),
     };
 
     private Append Append() => new(Key(), Encoding.UTF8.GetBytes($"item \"{_random.Next(10)}\""));

@@ -200,6 +200,27 @@ internal sealed class OracleEngine : IEngine
             }
         }
 
+        public void ScanHistory<TVisitor>(in KeyRange range, long fromRevision, ref TVisitor visitor)
+            where TVisitor : IRowVisitor, allows ref struct
+        {
+            foreach (var (key, versions) in rows)
+            {
+                if (key.AsSpan().SequenceCompareTo(range.Start) < 0 || range.EndsBefore(key))
+                {
+                    continue;
+                }
+
+                foreach (var version in versions)
+                {
+                    if (version.Header.Mod.Main >= fromRevision
+                        && !visitor.Visit(new Row(key, version.Value, version.Header)))
+                    {
+                        return;
+                    }
+                }
+            }
+        }
+
         public void Dispose()
         {
         }

@@ -23,6 +23,9 @@ internal sealed class TestMachine : IDisposable
 
     public List<LogEntry> Log { get; } = [];
 
+    /// <summary>The term of every entry.</summary>
+    public ulong Term => 1;
+
     public static byte[] Encode(Command command)
     {
         var bytes = new byte[CommandCodec.Size(command)];
