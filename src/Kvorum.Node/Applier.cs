@@ -12,6 +12,9 @@ internal sealed class Applier
 {
     private readonly Lock _lock = new();
     private readonly KvMachine _machine;
+    private readonly WatchHub _watches;
+    private readonly Action _wakeWatches;
+    private readonly RowWritten _written;
     private readonly SnapshotStore _snapshots;
     private readonly PendingProposals _proposals;
     private readonly PendingReads _reads;
@@ -23,16 +26,22 @@ internal sealed class Applier
     private Work _next = new();
     private Work _current = new();
     private Action<KvCapture, EntryId, Membership>? _captureWanted;
+    private List<ApplierQuestion> _questions = [];
+    private Exception? _questionsFailed;
     private (LogIndex Index, ulong Hash, int Sessions) _stateHash;
     private EntryId _lastApplied;
     private Membership _membership;
 
     public Applier(
-        KvMachine machine, EntryId lastApplied, Membership membership, SnapshotStore snapshots,
+        KvMachine machine, WatchHub watches, Action wakeWatches, EntryId lastApplied, Membership membership,
+        SnapshotStore snapshots,
         PendingProposals proposals, PendingReads reads, Completions completions,
         TimeProvider time, NodeMetrics metrics, Action<Input> post)
     {
         _machine = machine;
+        _watches = watches;
+        _wakeWatches = wakeWatches;
+        _written = watches.Written;
         _lastApplied = lastApplied;
         _membership = membership;
         _snapshots = snapshots;
@@ -90,19 +99,63 @@ internal sealed class Applier
         }
     }
 
+    /// <summary>Has something looked up in the state machine, on the applier's thread, in a later turn.</summary>
+    public void Ask(ApplierQuestion question)
+    {
+        lock (_lock)
+        {
+            if (_questionsFailed is null)
+            {
+                _questions.Add(question);
+                return;
+            }
+        }
+
+        question.Fail(_questionsFailed);
+    }
+
+    /// <summary>There are no more turns: nobody is answered from now on.</summary>
+    public void FailQuestions(Exception reason)
+    {
+        List<ApplierQuestion> questions;
+        lock (_lock)
+        {
+            _questionsFailed = reason;
+            (questions, _questions) = (_questions, []);
+        }
+
+        foreach (var question in questions)
+        {
+            question.Fail(reason);
+        }
+    }
+
     /// <summary>Applies all that waits. Returns whether the engine has maintenance left to do.</summary>
     public bool Turn()
     {
         while (true)
         {
             Action<KvCapture, EntryId, Membership>? capture;
+            List<ApplierQuestion> questions = [];
             lock (_lock)
             {
+                if (_questions.Count > 0)
+                {
+                    (questions, _questions) = (_questions, questions);
+                }
+
                 capture = _captureWanted;
                 _captureWanted = null;
                 (_current, _next) = (_next, _current);
             }
 
+            foreach (var question in questions)
+            {
+                question.Answer(_machine);
+            }
+
+            var isWatched = _watches.BeginBatch(_machine.Revision);
+            _machine.Written = isWatched ? _written : null;
             if (_current.IsEmpty && capture is null)
             {
                 return _machine.Engine.DoMaintenance();
@@ -168,6 +221,12 @@ internal sealed class Applier
 
         _lastApplied = span[^1].Id;
         _machine.Publish();
+        if (_machine.Written is not null)
+        {
+            _watches.Publish(_machine.Revision);
+            _wakeWatches();
+        }
+
         Report();
         Observer?.Applied(span, _results.AsSpan(0, span.Length), _machine.StateHash);
         _proposals.Settle(span, _results, _completions);
@@ -189,6 +248,7 @@ internal sealed class Applier
                 _machine.Applied == snapshot.LastIncluded.Index, "A snapshot's body ends at the entry its header names.");
             _lastApplied = snapshot.LastIncluded;
             _membership = snapshot.Membership;
+            _watches.Restored(_machine.Revision);
             Report();
             Observer?.Restored(snapshot, _machine.StateHash);
             _proposals.SettleUnknown(_machine.Applied, _completions);

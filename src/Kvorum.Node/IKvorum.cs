@@ -18,6 +18,9 @@ public interface IKvorum
     /// <summary>A consistent picture of this node, at most one tick old.</summary>
     NodeStatus Status { get; }
 
+    /// <summary>The revision this node has applied, as of now: <see cref="Status"/> may be a tick behind.</summary>
+    long Revision { get; }
+
     /// <summary>Proposes a command, on any node, and waits until it is committed and applied on this node.</summary>
     /// <param name="timeout">
     /// How long to wait; after it the outcome is unknown unless nothing had been proposed yet.
@@ -39,6 +42,30 @@ public interface IKvorum
     /// <exception cref="OverloadedException">The inbox is full.</exception>
     /// <exception cref="NodeStoppedException">The node is stopping.</exception>
     Task<RangeResult> ReadAsync(RangeQuery query, Consistency consistency, TimeSpan timeout, CancellationToken cancel);
+
+    /// <summary>
+    /// Begins to watch what this node applies; the caller disposes the watcher. Nothing is confirmed by a quorum:
+    /// what is told is committed, but a node that is cut off tells it late.
+    /// </summary>
+    /// <param name="onReady">
+    /// Called when there is something to take, once until it is taken; on another thread, must not block nor call back.
+    /// </param>
+    Watcher Watch(WatchOptions options, Action<Watcher> onReady);
+
+    /// <summary>
+    /// What a key was just before a revision, on this node; null when it was not, or that is compacted.
+    /// </summary>
+    KeyValue? ReadBefore(ReadOnlyMemory<byte> key, long revision);
+
+    /// <summary>A lease as of now; linearizable, asked on any node.</summary>
+    /// <returns>Null when there is none of that id.</returns>
+    /// <exception cref="ReadTimeoutException">No quorum confirmed it in time.</exception>
+    /// <exception cref="OverloadedException">The inbox is full.</exception>
+    /// <exception cref="NodeStoppedException">The node is stopping.</exception>
+    Task<LeaseStatus?> FindLeaseAsync(long id, bool withKeys, TimeSpan timeout, CancellationToken cancel);
+
+    /// <summary>The ids of all leases, rising; as <see cref="FindLeaseAsync"/>.</summary>
+    Task<IReadOnlyList<long>> LeasesAsync(TimeSpan timeout, CancellationToken cancel);
 
     /// <summary>
     /// Changes the membership, asked on any node; completes when the change is committed (Add and Replace: when the
@@ -64,6 +91,12 @@ public interface IKvorum
     /// <exception cref="NodeStoppedException">The node is stopping.</exception>
     Task TransferLeadershipAsync(ulong? to, TimeSpan timeout, CancellationToken cancel);
 }
+
+/// <summary>A lease as it stands.</summary>
+/// <param name="TtlSeconds">As granted.</param>
+/// <param name="SecondsLeft">Until it ends unless it is renewed, by this node's clock; at least 0.</param>
+/// <param name="Keys">The keys on it, in their order; empty when not asked for.</param>
+public sealed record LeaseStatus(long Id, long TtlSeconds, long SecondsLeft, IReadOnlyList<byte[]> Keys);
 
 /// <summary>
 /// What a node is at the moment. Numbers as in status.md's terms; log indexes and terms as plain numbers.

@@ -11,7 +11,7 @@ namespace Kvorum.Node;
 /// Four workers: the replica (decides), the log writer (makes durable), the applier (changes the state), and the
 /// snapshot worker (slow file work). They talk through queues and never wait for one another.
 /// </remarks>
-public sealed class KvorumNode : IKvorum, IAsyncDisposable
+public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
 {
     private const string Asked = "it was asked to stop";
     private const string ByItself = "the node stopped by itself";
@@ -44,6 +44,9 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
     private readonly IWorker _snapshotWorker;
     private readonly TimeProvider _time;
     private readonly StatusBoard _board;
+    private readonly LeaseClock _leases;
+    private readonly WatchHub _watches;
+    private readonly IWorker _watchWorker;
     private readonly ReadableEngine _readable;
     private readonly Lock _failing = new();
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -95,13 +98,16 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         _writerWorker = executor.Attach($"{options.Name} log", Guarded(() => _writer!.Turn()));
         _applierWorker = executor.Attach($"{options.Name} apply", Guarded(ApplierTurn));
         _snapshotWorker = executor.Attach($"{options.Name} snapshot", Guarded(() => _snapshots!.Turn()));
+        _watches = new WatchHub(machine.Engine, _readable) { WakeApplier = () => _applierWorker.Wake() };
+        _watchWorker = executor.Attach($"{options.Name} watch", Guarded(_watches.Turn));
         _writer = new LogWriter(
             NodeRecovery.Group, recovery.Wal, _room, _syncs, new Outbox(transport), time, Metrics, Post, PrepareSegment)
         {
             Observer = options.Observer,
         };
         _applier = new Applier(
-            machine, applied, recovery.State.Membership, recovery.Snapshots, _pendingProposals, _pendingReads,
+            machine, _watches, _watchWorker.Wake, applied, recovery.State.Membership, recovery.Snapshots,
+            _pendingProposals, _pendingReads,
             new Completions(executor, _readable), time, Metrics, Post)
         {
             Observer = options.Observer,
@@ -109,6 +115,8 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         _snapshots = new SnapshotWorker(
             NodeRecovery.Group, recovery, new SnapshotPace(time, options.SnapshotBytesPerSecond), _room, Metrics, Post,
             Install, _compactor, time, logger);
+        _leases = new LeaseClock(_ticksPerSecond, options.ElectionTicks);
+        machine.FollowLeases(_leases.OnChanged);
         _replica = new Replica(Parts());
         _snapshots.RequestSnapshot = _replica.RequestSnapshot;
     }
@@ -365,6 +373,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         ],
         Clock = new TickClock(_time, _options.TickInterval),
         Sessions = new SessionClock((long)(_options.SessionIdleMax.TotalSeconds * _ticksPerSecond)),
+        Leases = _leases,
         Recorder = _recorder,
         Metrics = Metrics,
         Logger = _logger,
@@ -503,6 +512,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         _replicaWorker.Stop();
         _writerWorker.Stop();
         _applierWorker.Stop();
+        _watchWorker.Stop();
         _snapshotWorker.Stop();
         FailWaiters(_failure is null ? Asked : ByItself);
         _readable.Close();
@@ -552,6 +562,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
             var stopped = new NodeStoppedException(reason);
             _proposals.FailAll(reason);
             _reads.FailAll(stopped);
+            _applier.FailQuestions(stopped);
             _admin.FailAll(reason);
             _compactor.Stop(stopped);
         }
@@ -564,6 +575,7 @@ public sealed class KvorumNode : IKvorum, IAsyncDisposable
         {
             node._replicaWorker.Stop();
             node._applierWorker.Stop();
+            node._watchWorker.Stop();
 
             // Callers' callers may read this: the reason, which names files, is in the log and in the status.
             node.FailWaiters(ByItself);

@@ -33,6 +33,8 @@ internal sealed class Replica
     private readonly IReadOnlyList<MemberRecord> _contacts;
     private readonly TickClock _clock;
     private readonly SessionClock _sessions;
+    private readonly LeaseClock _leases;
+    private readonly List<LeaseExpire> _expiredLeases = [];
     private readonly FlightRecorder _recorder;
     private readonly NodeMetrics _metrics;
     private readonly ILogger _logger;
@@ -68,6 +70,7 @@ internal sealed class Replica
         _contacts = parts.Contacts;
         _clock = parts.Clock;
         _sessions = parts.Sessions;
+        _leases = parts.Leases;
         _recorder = parts.Recorder;
         _metrics = parts.Metrics;
         _logger = parts.Logger;
@@ -186,6 +189,13 @@ internal sealed class Replica
         if (_sessions.Tick(_now, _raft.Role is Role.Leader, _applier.StateHash) is { } expire)
         {
             _proposals.Add(expire);
+        }
+
+        _expiredLeases.Clear();
+        _leases.Tick(_now, _raft.Role is Role.Leader ? _raft.Term.Value : 0, _expiredLeases);
+        foreach (var expired in _expiredLeases)
+        {
+            _proposals.Add(expired);
         }
     }
 

@@ -49,6 +49,8 @@ internal sealed class ReplicaParts
 
     public required SessionClock Sessions { get; init; }
 
+    public required LeaseClock Leases { get; init; }
+
     public required FlightRecorder Recorder { get; init; }
 
     public required NodeMetrics Metrics { get; init; }

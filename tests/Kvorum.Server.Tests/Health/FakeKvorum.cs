@@ -51,6 +51,8 @@ internal sealed class FakeKvorum : IKvorum
 
     public NodeStatus Status { get; set; } = Leading;
 
+    public long Revision => Status.Revision;
+
     public Exception? ReadFailure { get; set; }
 
     public static ServerContext Context(IKvorum kvorum, NodeMetrics? metrics = null) => new(
@@ -67,6 +69,16 @@ internal sealed class FakeKvorum : IKvorum
 
     public Task<CommandResult> ProposeAsync(Command command, TimeSpan timeout, CancellationToken cancel) =>
         throw new InvalidOperationException("Health and metrics never write.");
+
+    public Watcher Watch(WatchOptions options, Action<Watcher> onReady) => throw new NotSupportedException();
+
+    public KeyValue? ReadBefore(ReadOnlyMemory<byte> key, long revision) => throw new NotSupportedException();
+
+    public Task<LeaseStatus?> FindLeaseAsync(long id, bool withKeys, TimeSpan timeout, CancellationToken cancel) =>
+        throw new NotSupportedException();
+
+    public Task<IReadOnlyList<long>> LeasesAsync(TimeSpan timeout, CancellationToken cancel) =>
+        throw new NotSupportedException();
 
     public Task<MemberChangePlan> ChangeMembersAsync(
         MemberChange change, bool isDryRun, TimeSpan timeout, CancellationToken cancel) =>

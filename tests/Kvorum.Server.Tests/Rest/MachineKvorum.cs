@@ -95,6 +95,8 @@ internal sealed class MachineKvorum : IKvorum, IDisposable
         }
     }
 
+    public long Revision => _engine.Revision;
+
     public Task<CommandResult> ProposeAsync(Command command, TimeSpan timeout, CancellationToken cancel)
     {
         lock (_lock)
@@ -116,6 +118,28 @@ internal sealed class MachineKvorum : IKvorum, IDisposable
             var result = _machine.Apply(new LogEntry(id, EntryKind.Command, payload));
             _machine.Publish();
             return Task.FromResult(result);
+        }
+    }
+
+    public Watcher Watch(WatchOptions options, Action<Watcher> onReady) => throw new NotSupportedException();
+
+    public KeyValue? ReadBefore(ReadOnlyMemory<byte> key, long revision) => throw new NotSupportedException();
+
+    public Task<LeaseStatus?> FindLeaseAsync(long id, bool withKeys, TimeSpan timeout, CancellationToken cancel)
+    {
+        lock (_lock)
+        {
+            var lease = _machine.FindLease(id, withKeys);
+            return Task.FromResult(
+                lease is null ? null : new LeaseStatus(id, lease.TtlSeconds, lease.TtlSeconds, lease.Keys));
+        }
+    }
+
+    public Task<IReadOnlyList<long>> LeasesAsync(TimeSpan timeout, CancellationToken cancel)
+    {
+        lock (_lock)
+        {
+            return Task.FromResult(_machine.LeaseIds());
         }
     }
 
