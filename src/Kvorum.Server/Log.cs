@@ -61,6 +61,9 @@ internal static partial class Log
     [LoggerMessage(2017, LogLevel.Warning, "The cluster could not be told this node's address yet: {Reason}")]
     public static partial void AddressNotTold(this ILogger logger, string reason);
 
+    [LoggerMessage(2018, LogLevel.Error, "A call failed unexpectedly: {Method}")]
+    public static partial void CallFailed(ILogger logger, Exception exception, string method);
+
     [LoggerMessage(2011, LogLevel.Warning,
         "Too many nodes that are not among the peers ({Count}); closed a connection from {From}.")]
     public static partial void TooManyGuests(this ILogger logger, int count, string from);

@@ -126,6 +126,7 @@ public sealed class KvorumServer : IAsyncDisposable
         await _peers.DisposeAsync().ConfigureAwait(false);
         await Node.DisposeAsync().ConfigureAwait(false);
         _watchStop.Dispose();
+        _context.Dispose();
     }
 
     private static NodeOptions NodeOptionsOf(ServerOptions options, MemberNote note)

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using Kvorum.Server.Grpc;
+using Kvorum.Server.OnePort;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -25,6 +27,7 @@ internal static class Listeners
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            kestrel.AllowAlternateSchemes = true; // HTTP/2 requests say "http" on what Kestrel takes for TLS.
             var limits = kestrel.Limits;
             limits.MaxConcurrentConnections = ServerLimits.ClientConnectionsMax;
             limits.MaxConcurrentUpgradedConnections = 0;
@@ -35,10 +38,15 @@ internal static class Listeners
             limits.RequestHeadersTimeout = ServerLimits.RequestHeadersTimeout;
             limits.KeepAliveTimeout = ServerLimits.IdleConnectionTimeout;
             limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 240, TimeSpan.FromSeconds(5));
-            limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 240, TimeSpan.FromSeconds(5));
+            limits.MinResponseDataRate = null; // Set per request: in HTTP/2 one slow stream would end the others.
+            limits.Http2.MaxStreamsPerConnection = GrpcLimits.StreamsPerConnectionMax;
             foreach (var endpoint in urls.SelectMany(Resolve))
             {
-                kestrel.Listen(endpoint, listen => listen.Protocols = HttpProtocols.Http1);
+                kestrel.Listen(endpoint, listen =>
+                {
+                    listen.Protocols = HttpProtocols.Http1AndHttp2;
+                    listen.Use(next => PrefaceSniffer.Use(next, ServerLimits.RequestHeadersTimeout));
+                });
             }
         });
         return builder.Build();

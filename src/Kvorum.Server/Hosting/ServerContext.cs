@@ -3,11 +3,11 @@ using Kvorum.Node;
 namespace Kvorum.Server;
 
 /// <summary>What every route may know about the node it serves. One per server; thread-safe.</summary>
-internal sealed class ServerContext
+internal sealed class ServerContext : IDisposable
 {
     private readonly Func<ulong, string?> _clientUrlOf;
     private readonly Func<long>? _outgoingFramesDropped;
-    private volatile bool _isDraining;
+    private readonly CancellationTokenSource _draining = new();
 
     /// <param name="clientUrlOf">The client URL last heard from a peer; null when it was never heard.</param>
     /// <param name="outgoingFramesDropped">Frames the transport dropped so far.</param>
@@ -53,8 +53,14 @@ internal sealed class ServerContext
     /// <summary>Answers counted by route class and status.</summary>
     public RequestCounters Requests { get; } = new();
 
+    /// <summary>gRPC calls counted by method and status.</summary>
+    public Grpc.GrpcCounters GrpcCalls { get; } = new();
+
     /// <summary>True once the server stops: it is not ready any more and takes no new work.</summary>
-    public bool IsDraining => _isDraining;
+    public bool IsDraining => _draining.IsCancellationRequested;
+
+    /// <summary>Fires once the server stops.</summary>
+    public CancellationToken Draining => _draining.Token;
 
     public long OutgoingFramesDropped => _outgoingFramesDropped?.Invoke() ?? 0;
 
@@ -90,7 +96,9 @@ internal sealed class ServerContext
             : heard);
     }
 
-    public void BeginDraining() => _isDraining = true;
+    public void Dispose() => _draining.Dispose();
+
+    public void BeginDraining() => _draining.Cancel();
 
     private string[] OwnClientUrls() => [.. Options.AdvertiseClientUrls.Select(url => url.AbsoluteUri.TrimEnd('/'))];
 

@@ -65,5 +65,10 @@ public sealed record ServerOptions
     /// </summary>
     public TimeSpan SlowSyncMax { get; init; } = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>
+    /// How often a watcher that asks for it hears how far it is while nothing happens. Default 10 min, as etcd's.
+    /// </summary>
+    public TimeSpan WatchProgressInterval { get; init; } = TimeSpan.FromMinutes(10);
+
     public bool AllowInsecure { get; init; }
 }

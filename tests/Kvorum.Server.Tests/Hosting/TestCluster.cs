@@ -73,13 +73,20 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>
     /// Asks again until the node answers with <paramref name="status"/>; each question waits in the node itself.
     /// </summary>
-    public async Task<string> GetUntilAsync(int node, string path, int status)
+    public Task<string> GetUntilAsync(int node, string path, int status) =>
+        GetUntilAsync(node, path, (found, _) => found == status);
+
+    /// <summary>Asks again until the answer is as it should be.</summary>
+    public Task<string> GetUntilAsync(int node, string path, Func<string, bool> isRight) =>
+        GetUntilAsync(node, path, (found, body) => found == 200 && isRight(body));
+
+    private async Task<string> GetUntilAsync(int node, string path, Func<int, string, bool> isRight)
     {
         var asked = TimeProvider.System.GetTimestamp();
         while (true)
         {
             var (found, body) = await GetAsync(node, path);
-            if (found == status)
+            if (isRight(found, body))
             {
                 return body;
             }

@@ -1,0 +1,23 @@
+namespace Kvorum.Protocol.Grpc;
+
+/// <summary>How a gRPC call ended (gRPC, "Status codes and their use in gRPC").</summary>
+public enum GrpcStatusCode
+{
+    Ok = 0,
+    Canceled = 1,
+    Unknown = 2,
+    InvalidArgument = 3,
+    DeadlineExceeded = 4,
+    NotFound = 5,
+    AlreadyExists = 6,
+    PermissionDenied = 7,
+    ResourceExhausted = 8,
+    FailedPrecondition = 9,
+    Aborted = 10,
+    OutOfRange = 11,
+    Unimplemented = 12,
+    Internal = 13,
+    Unavailable = 14,
+    DataLoss = 15,
+    Unauthenticated = 16,
+}
