@@ -59,8 +59,19 @@ internal static class SwarmSettings
             Faults = Faults(chance),
             ApplyDelayMean = chance.Pick([0, 0, 0, 0, 20_000, 300_000]),
         };
-        return Members(new ChanceSource(new KeyedChance(seed), ChanceStream.Settings, 1), settings, isCalm);
+        settings = Members(new ChanceSource(new KeyedChance(seed), ChanceStream.Settings, 1), settings, isCalm);
+        return Sessions(new ChanceSource(new KeyedChance(seed), ChanceStream.Settings, 2), settings);
     }
+
+    /// <summary>
+    /// Sessions that expire while the run lasts. What a client sends must have come or be lost for good by then, or the
+    /// first command of a session, sent twice, may rightly take effect twice: so no copies minutes later, and a limit
+    /// above every pause, delay and patience together.
+    /// </summary>
+    private static SimSettings Sessions(ChanceSource chance, SimSettings settings) =>
+        chance.Below(3) == 0 && settings.LateDuplicatePerMillion == 0
+            ? settings with { SessionIdle = chance.Pick([20_000_000L, 30_000_000]) }
+            : settings;
 
     private static SimSettings Cluster(ChanceSource chance)
     {

@@ -6,6 +6,9 @@ internal static class Workload
     /// <summary>Requests of a key before another takes its place: a judge's work grows faster than that.</summary>
     private const int OperationsPerKey = 40;
 
+    /// <summary>When the first client begins to rest, where sessions expire: by then it has used its own.</summary>
+    private const long RestBegins = 3_000_000;
+
     public static IReadOnlyList<PlannedOperation> Draw(ulong seed, SimSettings settings)
     {
         var operations = new List<PlannedOperation>();
@@ -17,10 +20,18 @@ internal static class Workload
             var number = operations.Count;
             var chance = new ChanceSource(random, ChanceStream.Workload, 0x1000000UL + (ulong)number);
             var client = 1 + chance.Below(settings.Clients);
+            client = client == 1 && Rests(settings, at, end) ? 2 : client;
             operations.Add(Draw(number, client, at + chance.Below(gap), settings, chance));
         }
 
         return operations;
+    }
+
+    /// <summary>Long enough that its session expires, also by a clock that is slow.</summary>
+    private static bool Rests(SimSettings settings, long at, long end)
+    {
+        var restEnds = RestBegins + settings.SessionIdle + (settings.SessionIdle / 2);
+        return settings.Clients > 1 && restEnds < end && at >= RestBegins && at < restEnds;
     }
 
     private static PlannedOperation Draw(int number, int client, long at, SimSettings settings, ChanceSource chance)

@@ -60,13 +60,19 @@ internal sealed class Marks(SimSettings settings) : WorldObserver
         int node, ReadOnlySpan<LogEntry> entries, ReadOnlySpan<CommandResult> results, ulong stateHash)
     {
         MarkIf(entries.Length > 1, "apply.batch");
-        foreach (var result in results)
+        for (var i = 0; i < results.Length; i++)
         {
+            ref readonly var result = ref results[i];
+            MarkIf(result.Count > 0 && IsExpiry(entries[i]), "session.expired");
             MarkIf(result.Status is CommandStatus.UnknownSession, "session.unknown");
             MarkIf(result.Detail is TxnResult { Succeeded: false }, "compare.failed");
             MarkIf(result.Detail is TxnResult { Succeeded: true, Results.Count: > 1 }, "transaction.of.several");
         }
     }
+
+    private static bool IsExpiry(in LogEntry entry) =>
+        entry.Kind is EntryKind.Command && CommandCodec.TryDecode(entry.Payload, out var command)
+        && command is ExpireSessions;
 
     public override void Restored(int node, SnapshotDescriptor snapshot, ulong stateHash) =>
         _counts.Add("snapshot.restored");
