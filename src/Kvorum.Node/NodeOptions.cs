@@ -83,7 +83,10 @@ public sealed record NodeOptions
     /// </summary>
     public TimeSpan SlowSyncMax { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Client sessions unused for this long are forgotten. Default 1 hour.</summary>
+    /// <summary>
+    /// Client sessions unused for this long are forgotten. Default 1 hour. Longer than a copy of a request can be under
+    /// way, a paused node's socket included: a session's first command, coming again after that, runs again.
+    /// </summary>
     public TimeSpan SessionIdleMax { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>The most entries in one message to a follower. Default 1,024.</summary>

@@ -327,9 +327,13 @@ public sealed partial class RaftNode
             }
         }
 
+        // Neither the refused index nor anything the hint rules out can be where the logs agree.
+        var agree = LogIndex.Min(_log.LastAtMost(reply.Hint.Index, reply.Hint.Term).Index.Next, reply.Match);
         if (!peer.Peer.MayVote && reply.Match <= peer.Match)
         {
             peer.Forget(); // A replaced directory: what an earlier process acknowledged is not there.
+            peer.BecomeProbe(agree);
+            return;
         }
 
         switch (peer.State)
@@ -338,10 +342,8 @@ public sealed partial class RaftNode
                 peer.BecomeProbe(peer.Match.Next); // A message was lost: the ones after it came to nothing.
                 break;
             case ProgressState.Probe when reply.Match == peer.Next.Previous:
-                // Neither the refused index nor anything the hint rules out can be where the logs agree.
-                var agree = _log.LastAtMost(reply.Hint.Index, reply.Hint.Term);
                 var refused = peer.Next;
-                peer.BecomeProbe(LogIndex.Min(agree.Index.Next, reply.Match));
+                peer.BecomeProbe(agree);
                 if (peer.Next == refused)
                 {
                     // It refuses what it once acknowledged: asked again after a heartbeat, not as fast as it answers.

@@ -258,21 +258,15 @@ public sealed partial class RaftNode
     /// A leader of an older term learns the newer one and steps down (paper §5.1). Its message is not a leader's sign
     /// of life: the election timer runs on. Late replies are dropped.
     /// </summary>
+    /// <remarks>
+    /// Always with a heartbeat's answer: the sender may lead the newer term by now, and a refusal of the entries or the
+    /// snapshot it once sent would read as one of those it sends in this term.
+    /// </remarks>
     private void RefuseStale(Message message)
     {
-        Message? refusal = message switch
+        if (message is AppendEntries or Heartbeat or InstallSnapshot)
         {
-            AppendEntries append => new AppendReply(
-                _options.Group, _options.Node, append.From, _term, false, append.Previous.Index, EntryId.Start),
-            Heartbeat beat => new HeartbeatReply(_options.Group, _options.Node, beat.From, _term, 0),
-            InstallSnapshot install => new InstallSnapshotReply(
-                _options.Group, _options.Node, install.From, _term, install.Snapshot.LastIncluded, 0, false),
-            _ => null,
-        };
-
-        if (refusal is not null)
-        {
-            _effects.AddSend(refusal);
+            _effects.AddSend(new HeartbeatReply(_options.Group, _options.Node, message.From, _term, ReadRound: 0));
         }
     }
 

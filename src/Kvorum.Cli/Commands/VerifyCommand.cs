@@ -42,9 +42,23 @@ internal static class VerifyCommand
             var investigation = new Investigation(options.Directory(parsed), isShrinking: true, workers);
             var findings = totals.Failures.Select(failure => investigation.Make(failure, stop)).ToArray();
             new SimOutput(seed, sweep.RunsPerSeed, workers, options.IsJson(parsed)).Print(totals, elapsed, findings);
-            return findings.Length == 0 && totals.Seeds > 0 ? ExitCode.Done : ExitCode.Failed;
+            return findings.Length == 0 && totals.Seeds > 0 && HasSeenAll(totals) ? ExitCode.Done : ExitCode.Failed;
         }));
         return command;
+    }
+
+    /// <summary>No violation means little when what should be tried was not.</summary>
+    private static bool HasSeenAll(SweepTotals totals)
+    {
+        var missed = ExpectedMarks.MissedBy(totals);
+        if (missed.Count > 0)
+        {
+            Console.Error.WriteLine(
+                $"{SimProgress.Text(totals.Seeds)} seeds should reach all {ExpectedMarks.All.Count} marks, and did not "
+                + $"reach: {string.Join(", ", missed)}. Something is not tried any more.");
+        }
+
+        return missed.Count == 0;
     }
 
     /// <summary>"A seed gives the same trace in every process and build."</summary>

@@ -65,13 +65,15 @@ internal static class SwarmSettings
 
     /// <summary>
     /// Sessions that expire while the run lasts. What a client sends must have come or be lost for good by then, or the
-    /// first command of a session, sent twice, may rightly take effect twice: so no copies minutes later, and a limit
-    /// above every pause, delay and patience together.
+    /// first command of a session, sent twice, may rightly take effect twice: so no copies minutes later and no paused
+    /// nodes with requests in their sockets, and a limit above every delay and patience together.
     /// </summary>
-    private static SimSettings Sessions(ChanceSource chance, SimSettings settings) =>
-        chance.Below(3) == 0 && settings.LateDuplicatePerMillion == 0
-            ? settings with { SessionIdle = chance.Pick([20_000_000L, 30_000_000]) }
-            : settings;
+    private static SimSettings Sessions(ChanceSource chance, SimSettings settings)
+    {
+        var mayExpire = chance.Below(3) != 0 && settings.LateDuplicatePerMillion == 0
+            && settings.Faults.All(rate => rate.Kind is not FaultKind.Pause);
+        return mayExpire ? settings with { SessionIdle = chance.Pick([20_000_000L, 30_000_000]) } : settings;
+    }
 
     private static SimSettings Cluster(ChanceSource chance)
     {

@@ -411,13 +411,18 @@ internal sealed class SimNetwork
                 return; // A frame is for the data directory it was meant for, and from one that still is.
             }
 
+            var from = connection.Dialler.Place;
+            if (isLate && network.IsBlocked(from, node.Place))
+            {
+                return; // Else a deposed leader's heartbeats would trickle for minutes through a link that is cut.
+            }
+
             if (node.PausedUntil > network._world.Now)
             {
                 node.Park(this);
                 return;
             }
 
-            var from = connection.Dialler.Place;
             network._world.Trace(TraceKind.Delivered, node.Place, (ulong)from, (ulong)frame.Length);
             if (process.Transport is { IsStopped: false } transport && !transport.Gate.Receive((ulong)from, frame))
             {

@@ -107,6 +107,21 @@ public sealed class LeaderReplicationTests
     }
 
     /// <summary>
+    /// It was sent several messages, and its directory was replaced: the refusal of an earlier one comes first, and
+    /// nothing is written any more.
+    /// </summary>
+    [Fact]
+    public void Peer_without_standing_that_refuses_what_it_acknowledged_is_asked_on_although_nothing_is_written()
+    {
+        var node = SettledLeader();
+        node.Step(Propose("a"));
+        node.Step(new Standing(new NodeId(3), MayVote: false));
+        node.Step(new Receive(Messages.Accept(3, 1, 3)));
+        var effects = node.Step(new Receive(Messages.Reject(3, 1, 2, EntryId.Start)));
+        Assert.Equal(EntryId.Start, Sent<AppendEntries>(effects.Send, 3).Previous);
+    }
+
+    /// <summary>
     /// A flipped byte in the newest log record, or an older copy of the directory: the log ends too early. Or the
     /// newest write came to nothing, and with it what had replaced another leader's entries.
     /// </summary>

@@ -19,13 +19,13 @@ public sealed class FollowerReplicationTests
     }
 
     [Fact]
-    public void Follower_refuses_entries_of_an_older_term_and_its_election_timer_runs_on()
+    public void Follower_answers_entries_of_an_older_term_with_its_own_and_its_election_timer_runs_on()
     {
         var node = Started(term: 5);
         TickFor(node, 15);
 
         var effects = node.Step(new Receive(Messages.Append(2, 4, EntryId.Start, 0, Entries(0, 4))));
-        Assert.True(Sent<AppendReply>(effects.Send, 2) is { Accepted: false, Term.Value: 5 });
+        Assert.Equal(5UL, Assert.IsType<HeartbeatReply>(Assert.Single(effects.Send)).Term.Value);
         Assert.Empty(effects.Append);
         Assert.Null(node.Leader);
         Assert.InRange(TickUntil(node, Role.PreCandidate), 1, 85);
