@@ -43,6 +43,10 @@ public interface IKvorum
     /// <exception cref="NodeStoppedException">The node is stopping.</exception>
     Task<RangeResult> ReadAsync(RangeQuery query, Consistency consistency, TimeSpan timeout, CancellationToken cancel);
 
+    /// <summary>A checksum of what this node has applied. Reads every row, on the caller's thread.</summary>
+    /// <exception cref="NodeStoppedException">The node is stopping.</exception>
+    Task<HashResult> HashAsync(HashQuery query, CancellationToken cancel);
+
     /// <summary>
     /// Begins to watch what this node applies; the caller disposes the watcher. Nothing is confirmed by a quorum:
     /// what is told is committed, but a node that is cut off tells it late.

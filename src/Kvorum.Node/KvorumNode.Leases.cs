@@ -21,6 +21,13 @@ public sealed partial class KvorumNode
         return await AskApplierAsync(machine => machine.LeaseIds(), cancel).ConfigureAwait(false);
     }
 
+    public Task<HashResult> HashAsync(HashQuery query, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        using var view = _readable.TryOpenView() ?? throw new NodeStoppedException(Asked);
+        return Task.FromResult(query.Execute(view));
+    }
+
     public Watcher Watch(WatchOptions options, Action<Watcher> onReady) => _watches.Add(options, onReady);
 
     public KeyValue? ReadBefore(ReadOnlyMemory<byte> key, long revision)

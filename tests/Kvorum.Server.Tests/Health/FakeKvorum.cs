@@ -70,6 +70,8 @@ internal sealed class FakeKvorum : IKvorum
     public Task<CommandResult> ProposeAsync(Command command, TimeSpan timeout, CancellationToken cancel) =>
         throw new InvalidOperationException("Health and metrics never write.");
 
+    public Task<HashResult> HashAsync(HashQuery query, CancellationToken cancel) => throw new NotSupportedException();
+
     public Watcher Watch(WatchOptions options, Action<Watcher> onReady) => throw new NotSupportedException();
 
     public KeyValue? ReadBefore(ReadOnlyMemory<byte> key, long revision) => throw new NotSupportedException();

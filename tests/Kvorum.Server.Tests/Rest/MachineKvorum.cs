@@ -121,6 +121,8 @@ internal sealed class MachineKvorum : IKvorum, IDisposable
         }
     }
 
+    public Task<HashResult> HashAsync(HashQuery query, CancellationToken cancel) => throw new NotSupportedException();
+
     public Watcher Watch(WatchOptions options, Action<Watcher> onReady) => throw new NotSupportedException();
 
     public KeyValue? ReadBefore(ReadOnlyMemory<byte> key, long revision) => throw new NotSupportedException();
