@@ -11,7 +11,7 @@ internal static class EtcdApi
     /// <summary>Takes gRPC calls and those of the JSON gateway out of the pipeline; all else goes on.</summary>
     public static void UseEtcd(this IApplicationBuilder app, ServerContext context, ILogger logger)
     {
-        var methods = Methods(new EtcdNode(context)).ToList();
+        var methods = Methods(context);
         context.GrpcCalls.Register(methods);
         var host = new GrpcHost(methods, context, logger);
         var gateway = new JsonGateway(methods, context, logger);
@@ -21,10 +21,25 @@ internal static class EtcdApi
             : next(http));
     }
 
-    private static IEnumerable<GrpcMethod> Methods(EtcdNode node) =>
+    private static List<GrpcMethod> Methods(ServerContext context)
+    {
+        var node = new EtcdNode(context);
+        List<GrpcMethod> methods =
         [
             .. new KvService(node).Methods(),
             .. new LeaseService(node).Methods(),
             .. new WatchService(node).Methods(),
+            .. new ClusterService(node).Methods(),
+            .. new MaintenanceService(node).Methods(),
+            .. new AuthService(node).Methods(),
+            .. new LockService(node).Methods(),
+            .. new ElectionService(node).Methods(),
         ];
+        methods.AddRange(new HealthService(context, Services(methods)).Methods());
+        methods.AddRange(new ReflectionService(Services(methods)).Methods());
+        return methods;
+    }
+
+    private static SortedSet<string> Services(List<GrpcMethod> methods) =>
+        new(methods.Select(method => method.Service), StringComparer.Ordinal);
 }

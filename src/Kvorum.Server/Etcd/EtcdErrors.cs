@@ -40,6 +40,14 @@ internal static class EtcdErrors
 
     public static GrpcException ServerStopped() => new(GrpcStatusCode.Unavailable, "etcdserver: server stopped");
 
+    public static GrpcException QuorumInDanger() =>
+        Failed("etcdserver: re-configuration failed due to not enough started members");
+
+    public static GrpcException Failed(string text) => new(GrpcStatusCode.FailedPrecondition, text);
+
+    /// <summary>A part of etcd's interface that is not there yet.</summary>
+    public static GrpcException NotYet(string what) => new(GrpcStatusCode.Unimplemented, $"kvorum: {what} yet");
+
     public static GrpcException Unknown(string text) => new(GrpcStatusCode.Unknown, text);
 
     /// <summary>The exception for a command's or query's status; none for <see cref="CommandStatus.Ok"/>.</summary>

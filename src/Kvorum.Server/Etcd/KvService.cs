@@ -17,16 +17,11 @@ internal sealed class KvService(EtcdNode node)
 
     public IEnumerable<GrpcMethod> Methods()
     {
-        yield return new UnaryMethod<Pb.RangeRequest, Pb.RangeResponse>(
-            Name, "Range", Pb.RangeRequest.Parser, Pb.RangeRequest.Descriptor, RangeAsync);
-        yield return new UnaryMethod<Pb.PutRequest, Pb.PutResponse>(
-            Name, "Put", Pb.PutRequest.Parser, Pb.PutRequest.Descriptor, PutAsync);
-        yield return new UnaryMethod<Pb.DeleteRangeRequest, Pb.DeleteRangeResponse>(
-            Name, "DeleteRange", Pb.DeleteRangeRequest.Parser, Pb.DeleteRangeRequest.Descriptor, DeleteRangeAsync);
-        yield return new UnaryMethod<Pb.TxnRequest, Pb.TxnResponse>(
-            Name, "Txn", Pb.TxnRequest.Parser, Pb.TxnRequest.Descriptor, TxnAsync);
-        yield return new UnaryMethod<Pb.CompactionRequest, Pb.CompactionResponse>(
-            Name, "Compact", Pb.CompactionRequest.Parser, Pb.CompactionRequest.Descriptor, CompactAsync);
+        yield return GrpcMethod.Unary(Name, "Range", Pb.RangeRequest.Parser, RangeAsync);
+        yield return GrpcMethod.Unary(Name, "Put", Pb.PutRequest.Parser, PutAsync);
+        yield return GrpcMethod.Unary(Name, "DeleteRange", Pb.DeleteRangeRequest.Parser, DeleteRangeAsync);
+        yield return GrpcMethod.Unary(Name, "Txn", Pb.TxnRequest.Parser, TxnAsync);
+        yield return GrpcMethod.Unary(Name, "Compact", Pb.CompactionRequest.Parser, CompactAsync);
     }
 
     private async ValueTask<Pb.RangeResponse> RangeAsync(Pb.RangeRequest request, GrpcCall call)

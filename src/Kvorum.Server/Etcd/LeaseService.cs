@@ -21,18 +21,12 @@ internal sealed class LeaseService(EtcdNode node)
 
     public IEnumerable<GrpcMethod> Methods()
     {
-        yield return new UnaryMethod<Pb.LeaseGrantRequest, Pb.LeaseGrantResponse>(
-            Name, "LeaseGrant", Pb.LeaseGrantRequest.Parser, Pb.LeaseGrantRequest.Descriptor, GrantAsync);
-        yield return new UnaryMethod<Pb.LeaseRevokeRequest, Pb.LeaseRevokeResponse>(
-            Name, "LeaseRevoke", Pb.LeaseRevokeRequest.Parser, Pb.LeaseRevokeRequest.Descriptor, RevokeAsync);
-        yield return new StreamMethod<Pb.LeaseKeepAliveRequest, Pb.LeaseKeepAliveResponse>(
-            Name, "LeaseKeepAlive", Pb.LeaseKeepAliveRequest.Parser, Pb.LeaseKeepAliveRequest.Descriptor,
-            KeepAliveAsync);
-        yield return new UnaryMethod<Pb.LeaseTimeToLiveRequest, Pb.LeaseTimeToLiveResponse>(
-            Name, "LeaseTimeToLive", Pb.LeaseTimeToLiveRequest.Parser, Pb.LeaseTimeToLiveRequest.Descriptor,
-            TimeToLiveAsync);
-        yield return new UnaryMethod<Pb.LeaseLeasesRequest, Pb.LeaseLeasesResponse>(
-            Name, "LeaseLeases", Pb.LeaseLeasesRequest.Parser, Pb.LeaseLeasesRequest.Descriptor, LeasesAsync);
+        yield return GrpcMethod.Unary(Name, "LeaseGrant", Pb.LeaseGrantRequest.Parser, GrantAsync);
+        yield return GrpcMethod.Unary(Name, "LeaseRevoke", Pb.LeaseRevokeRequest.Parser, RevokeAsync);
+        yield return GrpcMethod.Stream<Pb.LeaseKeepAliveRequest, Pb.LeaseKeepAliveResponse>(
+            Name, "LeaseKeepAlive", Pb.LeaseKeepAliveRequest.Parser, KeepAliveAsync);
+        yield return GrpcMethod.Unary(Name, "LeaseTimeToLive", Pb.LeaseTimeToLiveRequest.Parser, TimeToLiveAsync);
+        yield return GrpcMethod.Unary(Name, "LeaseLeases", Pb.LeaseLeasesRequest.Parser, LeasesAsync);
     }
 
     private async ValueTask<Pb.LeaseGrantResponse> GrantAsync(Pb.LeaseGrantRequest request, GrpcCall call)
@@ -46,7 +40,7 @@ internal sealed class LeaseService(EtcdNode node)
         var ttl = Math.Max(request.TTL, _ttlSecondsMin);
         for (var draw = 0; ; draw++)
         {
-            var id = request.ID != 0 ? request.ID : Draw();
+            var id = request.ID != 0 ? request.ID : DrawId();
             var result = await node.ProposeAsync(new LeaseGrant(id, ttl), call).ConfigureAwait(false);
             if (result.Status is CommandStatus.LeaseExists && request.ID == 0 && draw < DrawsMax)
             {
@@ -118,7 +112,7 @@ internal sealed class LeaseService(EtcdNode node)
     }
 
     /// <summary>A positive id of 63 bits that nobody can guess.</summary>
-    private static long Draw()
+    public static long DrawId()
     {
         Span<byte> bytes = stackalloc byte[8];
         RandomNumberGenerator.Fill(bytes);

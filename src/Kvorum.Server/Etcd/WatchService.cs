@@ -10,8 +10,8 @@ internal sealed class WatchService(EtcdNode node)
 
     public IEnumerable<GrpcMethod> Methods()
     {
-        yield return new StreamMethod<Pb.WatchRequest, Pb.WatchResponse>(
-            Name, "Watch", Pb.WatchRequest.Parser, Pb.WatchRequest.Descriptor, WatchAsync);
+        yield return GrpcMethod.Stream<Pb.WatchRequest, Pb.WatchResponse>(
+            Name, "Watch", Pb.WatchRequest.Parser, WatchAsync);
     }
 
     private async Task WatchAsync(

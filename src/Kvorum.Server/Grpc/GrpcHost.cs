@@ -64,7 +64,7 @@ internal sealed class GrpcHost
 
             call = new GrpcCall(
                 http, GrpcCall.TimeoutOf(request), isJson: false,
-                method.IsStreaming ? _context.Draining : null, _context.Time);
+                method.MayLast ? _context.Draining : null, _context.Time);
             await method.RunAsync(http, call, new FramePipe(http)).ConfigureAwait(false);
             Trailers(http)[GrpcText.StatusHeader] = OkStatus;
         }

@@ -1,5 +1,4 @@
 using Google.Protobuf;
-using Google.Protobuf.Reflection;
 using Microsoft.AspNetCore.Http;
 
 namespace Kvorum.Server.Grpc;
@@ -17,7 +16,24 @@ internal abstract class GrpcMethod(string service, string name)
     /// <summary>It may send more than one message, at any time.</summary>
     public abstract bool IsStreaming { get; }
 
-    public abstract MessageDescriptor RequestType { get; }
+    /// <summary>It may take longer than a request does: it ends when the server stops.</summary>
+    public virtual bool MayLast => IsStreaming;
+
+    /// <summary>One message in, one out.</summary>
+    public static GrpcMethod Unary<TRequest, TResponse>(
+        string service, string name, MessageParser<TRequest> parser,
+        Func<TRequest, GrpcCall, ValueTask<TResponse>> handle, bool mayLast = false)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse> =>
+        new UnaryMethod<TRequest, TResponse>(service, name, parser, handle, mayLast);
+
+    /// <summary>Messages in and out as both sides like.</summary>
+    public static GrpcMethod Stream<TRequest, TResponse>(
+        string service, string name, MessageParser<TRequest> parser,
+        Func<MessageReader<TRequest>, MessageWriter<TResponse>, GrpcCall, Task> handle)
+        where TRequest : class, IMessage<TRequest>
+        where TResponse : class, IMessage<TResponse> =>
+        new StreamMethod<TRequest, TResponse>(service, name, parser, handle);
 
     /// <summary>Runs a call. Failures are thrown; the host makes a status of them.</summary>
     public abstract Task RunAsync(HttpContext http, GrpcCall call, MessagePipe pipe);
@@ -25,15 +41,15 @@ internal abstract class GrpcMethod(string service, string name)
 
 /// <summary>One message in, one out.</summary>
 internal sealed class UnaryMethod<TRequest, TResponse>(
-    string service, string name, MessageParser<TRequest> parser, MessageDescriptor requestType,
-    Func<TRequest, GrpcCall, ValueTask<TResponse>> handle)
+    string service, string name, MessageParser<TRequest> parser,
+    Func<TRequest, GrpcCall, ValueTask<TResponse>> handle, bool mayLast)
     : GrpcMethod(service, name)
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
     public override bool IsStreaming => false;
 
-    public override MessageDescriptor RequestType => requestType;
+    public override bool MayLast => mayLast;
 
     public override async Task RunAsync(HttpContext http, GrpcCall call, MessagePipe pipe)
     {
@@ -48,15 +64,13 @@ internal sealed class UnaryMethod<TRequest, TResponse>(
 /// through the pipe; when it returns, the stream ends well.
 /// </summary>
 internal sealed class StreamMethod<TRequest, TResponse>(
-    string service, string name, MessageParser<TRequest> parser, MessageDescriptor requestType,
+    string service, string name, MessageParser<TRequest> parser,
     Func<MessageReader<TRequest>, MessageWriter<TResponse>, GrpcCall, Task> handle)
     : GrpcMethod(service, name)
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
     public override bool IsStreaming => true;
-
-    public override MessageDescriptor RequestType => requestType;
 
     public override Task RunAsync(HttpContext http, GrpcCall call, MessagePipe pipe) =>
         handle(new MessageReader<TRequest>(pipe, parser), new MessageWriter<TResponse>(pipe), call);

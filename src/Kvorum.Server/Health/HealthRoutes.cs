@@ -28,7 +28,10 @@ internal static class HealthRoutes
     /// <summary>etcd's /health: a JSON object with "health" as a string, and the reason when it is not well.</summary>
     private static async Task HealthAsync(HttpContext request, Readiness readiness)
     {
-        var checks = await readiness.ReadyAsync(request.RequestAborted).ConfigureAwait(false);
+        // Serializable, in etcd's word: only whether this node answers, with or without the others.
+        var checks = request.Request.Query["serializable"] == "true"
+            ? readiness.Serving()
+            : await readiness.ReadyAsync(request.RequestAborted).ConfigureAwait(false);
         var failures = checks.Where(check => !check.Holds).Select(check => check.Failure).ToArray();
         var body = failures.Length == 0
             ? """{"health":"true","reason":""}"""

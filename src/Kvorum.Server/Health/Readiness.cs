@@ -27,17 +27,20 @@ internal sealed class Readiness(ServerContext context)
             ? "the node has stopped"
             : null);
 
+    /// <summary>Whether this node answers local reads: alive and not stopping.</summary>
+    public HealthCheck[] Serving() =>
+        [Live(), new("serving", context.IsDraining ? "the server is stopping" : null)];
+
     /// <summary>
     /// Whether requests should be sent here: alive, not stopping, and one linearizable read went through, which proves
     /// a leader, a quorum, and that this node has applied all that was committed when it asked (thesis §6.4).
     /// </summary>
     public async Task<HealthCheck[]> ReadyAsync(CancellationToken cancel)
     {
-        var live = Live();
-        var draining = new HealthCheck("serving", context.IsDraining ? "the server is stopping" : null);
-        if (!live.Holds || !draining.Holds)
+        var serving = Serving();
+        if (!Array.TrueForAll(serving, check => check.Holds))
         {
-            return [live, draining];
+            return serving;
         }
 
         var failure = await ReadAsync(cancel).ConfigureAwait(false);
@@ -45,7 +48,7 @@ internal sealed class Readiness(ServerContext context)
         var leader = new HealthCheck("leader", status.Leader is null ? NoLeader(status, context) : null);
         var quorum = new HealthCheck("quorum", status.HasQuorum ? null : "a quorum is not heard");
         var read = new HealthCheck("linearizable-read", failure);
-        return [live, draining, leader, quorum, read];
+        return [.. serving, leader, quorum, read];
     }
 
     private static string NoLeader(NodeStatus status, ServerContext context) => status switch

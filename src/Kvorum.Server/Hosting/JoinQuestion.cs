@@ -63,6 +63,15 @@ internal sealed class JoinQuestion(ServerOptions options, ILogger logger, TimePr
                     IdOf(member),
                     member.GetProperty("peerUrl").GetString() is { } url ? new Uri(url) : null))
                 .ToList();
+
+            // One that was added by its address alone has no name until it starts: it goes by its id.
+            var unnamed = members.FindIndex(member =>
+                member.PeerUrl == own && member.Name == member.Node.ToString("x16", CultureInfo.InvariantCulture));
+            if (unnamed >= 0 && members.All(member => member.Name != name))
+            {
+                members[unnamed] = members[unnamed] with { Name = name };
+            }
+
             var node = members.FirstOrDefault(member => member.Name == name)?.Node
                 ?? (root.TryGetProperty("id", out _) ? IdOf(root) : 0);
             if (node != 0 && members.All(member => member.Node != node))

@@ -100,14 +100,14 @@ internal sealed class MembershipWatch(
     private bool IsToldWrong(NodeStatus status)
     {
         var told = status.Members.FirstOrDefault(member => member.Node == node.Status.Node);
-        if (told.Node == 0 || told.Address is not { Name.Length: > 0 } address)
+        if (told.Node == 0 || told.Address is not { } address)
         {
             return false; // No member yet, or the whole cluster goes by its flags.
         }
 
         // Client URLs that were never told are told by every handshake.
         var own = OwnAddress();
-        return address.PeerUrl != own.PeerUrl
+        return address.Name.Length == 0 || address.PeerUrl != own.PeerUrl
             || (address.ClientUrls.Count > 0 && !address.ClientUrls.SequenceEqual(own.ClientUrls));
     }
 

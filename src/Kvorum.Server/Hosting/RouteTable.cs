@@ -19,6 +19,7 @@ internal static class RouteTable
         app.Use(next => request => CountAsync(request, next, context.Requests));
         app.UseEtcd(context, app.Logger);
         app.UseRouting();
+        EtcdVersion.Map(app);
         HealthRoutes.Map(app, context);
         MetricsRoutes.Map(app, context);
         app.UseRest(context);

@@ -53,8 +53,9 @@ internal sealed class GrpcClient(Uri server) : IDisposable
             message.Headers.TryAddWithoutValidation(name, value);
         }
 
-        var response = _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, Cancel);
-        return Task.FromResult(new GrpcStream<TResponse>(response, body, parser, AnswerBytesMax));
+        var abort = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var response = _http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, abort.Token);
+        return Task.FromResult(new GrpcStream<TResponse>(response, body, parser, AnswerBytesMax, abort));
     }
 
     public void Dispose() => _http.Dispose();
@@ -98,7 +99,8 @@ internal sealed class PushContent : HttpContent
 
 /// <summary>A call under way.</summary>
 internal sealed class GrpcStream<TResponse>(
-    Task<HttpResponseMessage> answer, PushContent body, MessageParser<TResponse> parser, int answerBytesMax)
+    Task<HttpResponseMessage> answer, PushContent body, MessageParser<TResponse> parser, int answerBytesMax,
+    CancellationTokenSource abort)
     : IDisposable
     where TResponse : class, IMessage<TResponse>
 {
@@ -111,6 +113,9 @@ internal sealed class GrpcStream<TResponse>(
     }
 
     public async Task WriteRawAsync(byte[] bytes) => await body.Writer.WriteAsync(bytes, GrpcClient.Cancel);
+
+    /// <summary>The caller gives up.</summary>
+    public void Abort() => abort.Cancel();
 
     public void EndRequests() => body.Writer.Complete();
 
@@ -153,6 +158,9 @@ internal sealed class GrpcStream<TResponse>(
         {
             answer.Result.Dispose();
         }
+
+        abort.Cancel();
+        abort.Dispose();
     }
 
     private static void Check(HttpResponseMessage response)

@@ -115,7 +115,7 @@ internal sealed class JsonGateway
         {
             http.Response.ContentType = "application/json";
             call = new GrpcCall(
-                http, GrpcCall.TimeoutOf(http.Request), isJson: true, method.IsStreaming ? _context.Draining : null,
+                http, GrpcCall.TimeoutOf(http.Request), isJson: true, method.MayLast ? _context.Draining : null,
                 _context.Time);
             await method.RunAsync(http, call, new JsonPipe(http, method.IsStreaming)).ConfigureAwait(false);
         }
