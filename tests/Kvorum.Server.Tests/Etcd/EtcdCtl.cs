@@ -37,7 +37,9 @@ internal static class EtcdCtl
         var path = Path() ?? throw new InvalidOperationException("Require comes first.");
         var start = new ProcessStartInfo(path, arguments)
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         };
         start.Environment["ETCDCTL_API"] = "3";
         start.Environment["ETCDCTL_ENDPOINTS"] = endpoints;

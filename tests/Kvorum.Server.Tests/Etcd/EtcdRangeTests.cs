@@ -189,7 +189,10 @@ public class EtcdRangeTests(EtcdNodeFixture node)
         {
             var page = await _etcd.RangeAsync(new RangeRequest
             {
-                Key = Bytes(next), RangeEnd = Bytes("2.80"), Limit = 3, Revision = revision,
+                Key = Bytes(next),
+                RangeEnd = Bytes("2.80"),
+                Limit = 3,
+                Revision = revision,
             });
             keys.AddRange(page.Kvs.Select(row => $"{Text(row.Key)}={Text(row.Value)}"));
             revision = revision == 0 ? page.Header.Revision : revision;

@@ -212,11 +212,13 @@ public class EtcdWatchTests(EtcdNodeFixture node)
         using var watch = await WatchAsync(
             new WatchCreateRequest
             {
-                Key = Bytes("6.12"), Filters = { WatchCreateRequest.Types.FilterType.Noput },
+                Key = Bytes("6.12"),
+                Filters = { WatchCreateRequest.Types.FilterType.Noput },
             },
             new WatchCreateRequest
             {
-                Key = Bytes("6.12"), Filters = { WatchCreateRequest.Types.FilterType.Nodelete },
+                Key = Bytes("6.12"),
+                Filters = { WatchCreateRequest.Types.FilterType.Nodelete },
             });
         await watch.NextAsync();
         await watch.NextAsync();
