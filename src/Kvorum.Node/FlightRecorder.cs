@@ -79,6 +79,8 @@ internal sealed class FlightRecorder
                 InstallSnapshot install => (install.Snapshot.LastIncluded, install.Offset),
                 RequestVote vote => (vote.LastEntry, vote.IsPreVote ? 1UL : 0),
                 VoteReply vote => (default, vote.Granted ? 1UL : 0),
+                MendRequest mend => (mend.Before, mend.First.Value),
+                MendReply mend => (mend.Previous, (ulong)mend.Entries.Length),
                 _ => (default, 0UL),
             };
         }

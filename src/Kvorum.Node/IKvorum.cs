@@ -197,6 +197,12 @@ public sealed record NodeStatus
     /// </summary>
     public string? Damage { get; init; }
 
+    /// <summary>
+    /// What is missing in the node's damaged log and of whom it is asked; null when the log is whole. Until then the
+    /// node neither votes nor serves. Names no files.
+    /// </summary>
+    public string? Mending { get; init; }
+
     /// <summary>Why the node stopped by itself; null while it runs.</summary>
     public required string? StopReason { get; init; }
 

@@ -48,8 +48,13 @@ public sealed partial class KvorumNode
 
     private Task<T> AskApplierAsync<T>(Func<KvMachine, T> question, CancellationToken cancel)
     {
+        if (_running is not { } running)
+        {
+            return Task.FromException<T>(new NoLeaderException()); // Its log is being mended.
+        }
+
         var pending = new ApplierQuestion<T>(question);
-        _applier.Ask(pending);
+        running.Applier.Ask(pending);
         _applierWorker.Wake();
         return pending.Task.WaitAsync(cancel);
     }

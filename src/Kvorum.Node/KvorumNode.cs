@@ -9,7 +9,8 @@ namespace Kvorum.Node;
 /// <summary>One node: opens its directory, runs its replica, talks to its peers through a transport.</summary>
 /// <remarks>
 /// Four workers: the replica (decides), the log writer (makes durable), the applier (changes the state), and the
-/// snapshot worker (slow file work). They talk through queues and never wait for one another.
+/// snapshot worker (slow file work). They talk through queues and never wait for one another. While the log is mended
+/// there is no replica yet: <see cref="Mending"/> has its place.
 /// </remarks>
 public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
 {
@@ -21,19 +22,13 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
     private readonly IExecutor _executor;
     private readonly ILogger _logger;
     private readonly NodeRecovery _recovery;
-    private readonly RaftNode _raft;
     private readonly ReplicaInbox _inbox;
     private readonly PendingProposals _pendingProposals = new();
     private readonly PendingReads _pendingReads = new();
     private readonly ProposalDesk _proposals;
     private readonly ReadDesk _reads;
-    private readonly LogWriter _writer;
     private readonly LogRoom _room;
     private readonly SyncClock _syncs;
-    private readonly Applier _applier;
-    private readonly SnapshotWorker _snapshots;
-    private readonly LogCompactor _compactor;
-    private readonly Replica _replica;
     private readonly FlightRecorder _recorder = new();
     private readonly PeerLedger _ledger;
     private readonly RefusalLog _refusals;
@@ -43,6 +38,8 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
     private readonly IWorker _applierWorker;
     private readonly IWorker _snapshotWorker;
     private readonly TimeProvider _time;
+    private readonly TickClock _clock;
+    private readonly RaftOptions _raftOptions;
     private readonly StatusBoard _board;
     private readonly LeaseClock _leases;
     private readonly WatchHub _watches;
@@ -52,6 +49,8 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _ticksPerSecond;
     private volatile bool _isStarted;
+    private volatile Mending? _mending;
+    private volatile RunningReplica? _running;
     private Exception? _failure;
     private int _isStopping;
 
@@ -68,26 +67,21 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
         _ticksPerSecond = Math.Max(1, TimeSpan.TicksPerSecond / options.TickInterval.Ticks);
         Gate = new PeerGate(this);
 
-        var machine = recovery.Machine;
-        _readable = new ReadableEngine(machine.Engine);
-        var raftOptions = RaftOptionsOf(options, seed, recovery.Directory.Identity.Incarnation);
-        var applied = recovery.State.Snapshot?.LastIncluded ?? EntryId.Start;
-        _raft = new RaftNode(raftOptions, recovery.State);
+        _readable = new ReadableEngine(recovery.Machine.Engine);
+        _raftOptions = RaftOptionsOf(options, seed);
         _inbox = new ReplicaInbox(options.InboxMax, options.InboxBytesMax);
         _proposals = new ProposalDesk(
-            _inbox, _pendingProposals, new Completions(executor, _readable), Metrics, raftOptions.ProposalsMax,
+            _inbox, _pendingProposals, new Completions(executor, _readable), Metrics, _raftOptions.ProposalsMax,
             seed >> 1);
         _reads = new ReadDesk(_pendingReads, new Completions(executor, _readable), Metrics, seed >> 1);
         _room = LogRoom.Of(options);
         _syncs = new SyncClock(time);
-        _compactor = new LogCompactor(
-            options.SnapshotLogBytes, (long)(recovery.State.Snapshot?.Length ?? 0), recovery.State.Entries.Sum(Size),
-            time);
+        _clock = new TickClock(time, options.TickInterval);
         _ledger = new PeerLedger(recovery.Directory, newIncarnation, logger, Post)
         {
             Reason = ReasonOf(recovery),
             Awaited = recovery.Awaited,
-            Found = (recovery.State.HardState.Term.Value, _raft.LastEntry.Index.Value),
+            Found = recovery.Found,
         };
         _refusals = new RefusalLog(time, logger);
         _admin = new AdminDesk(executor, seed >> 1);
@@ -95,30 +89,13 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
 
         // Each worker's turn is guarded: what it throws ends the node, never just the turn.
         _replicaWorker = executor.Attach($"{options.Name} replica", Guarded(ReplicaTurn), options.TickInterval);
-        _writerWorker = executor.Attach($"{options.Name} log", Guarded(() => _writer!.Turn()));
+        _writerWorker = executor.Attach($"{options.Name} log", Guarded(() => _running?.Writer.Turn()));
         _applierWorker = executor.Attach($"{options.Name} apply", Guarded(ApplierTurn));
-        _snapshotWorker = executor.Attach($"{options.Name} snapshot", Guarded(() => _snapshots!.Turn()));
-        _watches = new WatchHub(machine.Engine, _readable) { WakeApplier = () => _applierWorker.Wake() };
+        _snapshotWorker = executor.Attach($"{options.Name} snapshot", Guarded(() => _running?.Snapshots.Turn()));
+        _watches = new WatchHub(recovery.Machine.Engine, _readable) { WakeApplier = () => _applierWorker.Wake() };
         _watchWorker = executor.Attach($"{options.Name} watch", Guarded(_watches.Turn));
-        _writer = new LogWriter(
-            NodeRecovery.Group, recovery.Wal, _room, _syncs, new Outbox(transport), time, Metrics, Post, PrepareSegment)
-        {
-            Observer = options.Observer,
-        };
-        _applier = new Applier(
-            machine, _watches, _watchWorker.Wake, applied, recovery.State.Membership, recovery.Snapshots,
-            _pendingProposals, _pendingReads,
-            new Completions(executor, _readable), time, Metrics, Post)
-        {
-            Observer = options.Observer,
-        };
-        _snapshots = new SnapshotWorker(
-            NodeRecovery.Group, recovery, new SnapshotPace(time, options.SnapshotBytesPerSecond), _room, Metrics, Post,
-            Install, _compactor, time, logger);
         _leases = new LeaseClock(_ticksPerSecond, options.ElectionTicks);
-        machine.FollowLeases(_leases.OnChanged);
-        _replica = new Replica(Parts());
-        _snapshots.RequestSnapshot = _replica.RequestSnapshot;
+        recovery.Machine.FollowLeases(_leases.OnChanged);
     }
 
     /// <summary>
@@ -211,8 +188,13 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
     /// </summary>
     public Task TakeSnapshotAsync(CancellationToken cancel)
     {
-        var taken = _compactor.WaitForNext();
-        _replica.RequestSnapshot();
+        if (_running is not { } running)
+        {
+            return Task.FromException(new NoLeaderException());
+        }
+
+        var taken = running.Compactor.WaitForNext();
+        running.Replica.RequestSnapshot();
         return taken.WaitAsync(cancel);
     }
 
@@ -306,22 +288,44 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
 
     private void Start()
     {
-        var state = _recovery.State;
-        Log.Starts(
-            _logger, _options.Name, _options.Node.ToString("x", null), _options.ClusterId.ToString("x", null),
-            state.HardState.Term.Value, state.LogStart.ToString(), _raft.LastEntry.ToString(), state.Applied.Value);
         if (_ledger.Reason is { } reason)
         {
             Log.WaitsForVoters(_logger, reason);
         }
 
-        _options.Observer?.Started(_raft, _recovery.Machine, state);
-        PrepareSegment();
-        _replica.FollowMembers();
-        _board.Update(_raft, _applier.StateHash, _replica.Now);
+        if (_recovery.Broken is null)
+        {
+            Run();
+        }
+        else
+        {
+            _mending = new Mending(
+                _recovery, _options, _inbox, _transport, _ledger, _proposals, _reads, _admin, _clock, _logger);
+            _mending.MeetPeers();
+            _board.UpdateMending(_mending.Reason, _ledger.Found);
+        }
+
         _isStarted = true;
         _transport.Start(Gate);
         _replicaWorker.Wake();
+    }
+
+    /// <summary>The log is there: the replica begins.</summary>
+    private void Run()
+    {
+        var state = _recovery.State;
+        var metAs = _mending?.MetAs ?? _ledger.Identity.Incarnation;
+        var running = new RunningReplica(this, _mending?.Now ?? 0, metAs);
+        var raft = running.Raft;
+        Log.Starts(
+            _logger, _options.Name, _options.Node.ToString("x", null), _options.ClusterId.ToString("x", null),
+            state.HardState.Term.Value, state.LogStart.ToString(), raft.LastEntry.ToString(), state.Applied.Value);
+        _options.Observer?.Started(raft, _recovery.Machine, state);
+        _running = running;
+        _mending = null;
+        PrepareSegment();
+        running.Replica.FollowMembers();
+        _board.Update(raft, running.Applier.StateHash, running.Replica.Now);
     }
 
     private static long Size(LogEntry entry) => EntryCodec.Size(entry);
@@ -331,12 +335,11 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
             ? null
             : recovery.Directory.ReadExplanation() ?? "this directory lost something in an earlier process.");
 
-    private static RaftOptions RaftOptionsOf(NodeOptions options, ulong seed, ulong incarnation) => new()
+    private static RaftOptions RaftOptionsOf(NodeOptions options, ulong seed) => new()
     {
         Node = new NodeId(options.Node),
         Group = NodeRecovery.Group,
         Seed = seed,
-        Incarnation = incarnation,
         IsJoining = options.IsJoining,
         HeartbeatTicks = options.HeartbeatTicks,
         ElectionTicks = options.ElectionTicks,
@@ -345,39 +348,6 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
         InflightMessagesMax = options.InflightMessagesMax,
         SnapshotChunkBytesMax = options.SnapshotChunkBytesMax,
         SnapshotChunksInflightMax = options.SnapshotChunksInflightMax,
-    };
-
-    private ReplicaParts Parts() => new()
-    {
-        Raft = _raft,
-        Inbox = _inbox,
-        Outbox = new Outbox(_transport),
-        Writer = _writer,
-        WriterWorker = _writerWorker,
-        Applier = _applier,
-        ApplierWorker = _applierWorker,
-        Snapshots = _snapshots,
-        SnapshotsWorker = _snapshotWorker,
-        Proposals = _proposals,
-        Reads = _reads,
-        Compactor = _compactor,
-        Room = _room,
-        Syncs = _syncs,
-        Options = _options,
-        Ledger = _ledger,
-        Admin = _admin,
-        Transport = _transport,
-        Contacts =
-        [
-            .. _options.Initial.Where(member => member.Node != _options.Node).Select(member => member.ToRecord()),
-        ],
-        Clock = new TickClock(_time, _options.TickInterval),
-        Sessions = new SessionClock((long)(_options.SessionIdleMax.TotalSeconds * _ticksPerSecond)),
-        Leases = _leases,
-        Recorder = _recorder,
-        Metrics = Metrics,
-        Logger = _logger,
-        Observer = _options.Observer,
     };
 
     private void Post(Input input)
@@ -394,17 +364,33 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
             return;
         }
 
-        if (_replica.Turn() || _admin.HasSettled)
+        if (_mending is { } mending)
         {
-            _board.Update(_raft, _applier.StateHash, _replica.Now);
+            TurnMending(mending);
+        }
+        else if (_running is { } running && (running.Replica.Turn() || _admin.HasSettled))
+        {
+            _board.Update(running.Raft, running.Applier.StateHash, running.Replica.Now);
         }
 
         _admin.Answer();
     }
 
+    private void TurnMending(Mending mending)
+    {
+        if (!mending.Turn())
+        {
+            _board.UpdateMending(mending.Reason, _ledger.Found);
+            return;
+        }
+
+        Run();
+        _replicaWorker.Wake();
+    }
+
     private void ApplierTurn()
     {
-        if (_applier.Turn())
+        if (_running?.Applier.Turn() == true)
         {
             _applierWorker.Wake();
         }
@@ -412,13 +398,13 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
 
     private void PrepareSegment()
     {
-        _snapshots.PrepareSegment();
+        _running?.Snapshots.PrepareSegment();
         _snapshotWorker.Wake();
     }
 
     private void Install(SnapshotDescriptor snapshot)
     {
-        _applier.Install(snapshot);
+        _running?.Applier.Install(snapshot);
         _applierWorker.Wake();
     }
 
@@ -429,7 +415,11 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
         return cancel.CanBeCanceled ? Cancellable(wish, cancel) : wish.Task;
     }
 
-    private long DeadlineTick(TimeSpan timeout) => _replica.Now + 1 + Math.Max(1, timeout.Ticks / _options.TickInterval.Ticks);
+    private long DeadlineTick(TimeSpan timeout)
+    {
+        var now = _running?.Replica.Now ?? _mending?.Now ?? 0;
+        return now + 1 + Math.Max(1, timeout.Ticks / _options.TickInterval.Ticks);
+    }
 
     private static async Task<TResult> Cancellable<TResult>(TaskCompletionSource<TResult> pending, CancellationToken cancel)
     {
@@ -562,9 +552,9 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
             var stopped = new NodeStoppedException(reason);
             _proposals.FailAll(reason);
             _reads.FailAll(stopped);
-            _applier.FailQuestions(stopped);
+            _running?.Applier.FailQuestions(stopped);
             _admin.FailAll(reason);
-            _compactor.Stop(stopped);
+            _running?.Compactor.Stop(stopped);
         }
     }
 

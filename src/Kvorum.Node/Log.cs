@@ -115,4 +115,17 @@ internal static partial class Log
 
     [LoggerMessage(1032, LogLevel.Warning, "This leader hands over to a voter that is caught up: {Reason}.")]
     public static partial void HandsOverForItsDisk(ILogger logger, string reason);
+
+    [LoggerMessage(1034, LogLevel.Warning,
+        "The log is damaged: {Problem} Its end is certain, so what is missing can be asked of the peers. Until it is "
+        + "there this node neither votes nor acknowledges nor serves.")]
+    public static partial void LogIsMended(ILogger logger, string problem);
+
+    [LoggerMessage(1035, LogLevel.Information,
+        "The log is whole again, as it was: up to entry {Last}, term {Term}. Nothing was forgotten. The damaged files "
+        + "are in {Aside}.")]
+    public static partial void LogMended(ILogger logger, ulong last, ulong term, string aside);
+
+    [LoggerMessage(1036, LogLevel.Warning, "The mended log finds no room on the disk; tried again later. {Reason}")]
+    public static partial void MendedLogNotWritten(ILogger logger, string reason);
 }

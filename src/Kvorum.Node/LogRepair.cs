@@ -5,8 +5,9 @@ using Microsoft.Extensions.Logging;
 namespace Kvorum.Node;
 
 /// <summary>
-/// Opens the log, and repairs one that lost something: what is provably intact is kept, the vote is given up durably
-/// before anything else changes, and the rest comes from the peers.
+/// Opens the log. One that is damaged in the middle is mended with what peers have, and then nothing was forgotten; of
+/// any other damage what is provably intact is kept, the vote is given up durably before anything else changes, and the
+/// rest comes from the leader.
 /// </summary>
 /// <remarks>
 /// A node that lost log entries or its vote must never act as if it had them (protocol-aware recovery, Alagappan and
@@ -16,23 +17,36 @@ internal sealed class LogRepair(
     NodeOptions options, IDisk disk, DataDirectory directory, SnapshotStore snapshots, ulong newIncarnation,
     ILogger logger)
 {
-    /// <summary>Why this start gave up its vote; null when the log was whole.</summary>
+    private SalvagedLog _kept = SalvagedLog.Nothing;
+    private string _problem = "";
+    private string _lost = "";
+
+    /// <summary>Why this start gave up its vote; null when the log was whole, or was mended.</summary>
     public string? Reason { get; private set; }
 
+    /// <summary>What is left of a log that is to be mended.</summary>
+    public BrokenLog? Broken { get; private set; }
+
+    /// <summary>What the directory says of itself by now.</summary>
+    public NodeIdentity Identity => directory.Identity;
+
+    private WalOptions WalOptions => new()
+    {
+        ClusterId = options.ClusterId,
+        Node = new NodeId(options.Node),
+        SegmentBytes = options.WalSegmentBytes,
+        RefusesTornTail = directory.IsLogDamaged,
+    };
+
+    private LogIndex Covered => snapshots.Newest?.LastIncluded.Index ?? LogIndex.Zero;
+
+    /// <returns>Null when the log must be mended first (<see cref="Broken"/>).</returns>
     /// <exception cref="DataDirectoryException">
     /// The log is damaged and this node is the only voter; nothing was changed.
     /// </exception>
-    public Wal Open(out RecoveredLog log)
+    public Wal? Open(out RecoveredLog log)
     {
-        var walOptions = new WalOptions
-        {
-            ClusterId = options.ClusterId,
-            Node = new NodeId(options.Node),
-            SegmentBytes = options.WalSegmentBytes,
-            RefusesTornTail = directory.IsLogDamaged,
-        };
-
-        var wal = TryOpen(walOptions, out log, out var problem, out var salvaged);
+        var wal = TryOpen(out log, out _problem, out var salvaged);
         if (wal is not null)
         {
             directory.RememberLog();
@@ -40,22 +54,72 @@ internal sealed class LogRepair(
             return wal;
         }
 
-        var kept = Keep(salvaged);
-        var lost = RangeOf(kept, salvaged.LastSeen);
-        RefuseWhenAlone(kept, problem, lost);
-        Reason = $"{problem} Lost: {lost}.";
-        directory.Explain(Reason);
-        directory.BeginRepair(newIncarnation);
+        _kept = Keep(salvaged);
+        _lost = RangeOf(_kept, salvaged.LastSeen);
+        if (FindBroken() is { } broken)
+        {
+            if (Mender(broken).Mended is { } mended)
+            {
+                return Adopt(mended, out log); // What is damaged was needed for nothing any more.
+            }
+
+            RefuseWhenAlone([.. _kept.Entries, .. broken.Runs[^1].Entries]);
+            Log.LogIsMended(logger, _problem);
+            Broken = broken;
+            return null;
+        }
+
+        RefuseWhenAlone(_kept.Entries);
+        return GiveUp(reason =>
+        {
+            directory.Explain(reason);
+            directory.BeginRepair(newIncarnation);
+        }, out log);
+    }
+
+    /// <summary>Puts the log together again; pure.</summary>
+    public LogMender Mender(BrokenLog broken) => new(
+        new MendingOptions
+        {
+            Node = new NodeId(options.Node),
+            Group = NodeRecovery.Group,
+            GiveUpTicks = 3 * options.ElectionTicks,
+            LeaderSilenceTicksMax = options.ElectionTicks,
+            EntriesMax = options.AppendEntriesMax,
+        },
+        broken, Covered);
+
+    /// <summary>The mended log takes the damaged one's place: this node forgot nothing.</summary>
+    public Wal Adopt(MendedLog mended, out RecoveredLog log)
+    {
+        var walOptions = WalOptions with { RefusesTornTail = false };
+        Wal.WriteMended(disk, directory.MendedWalPath, walOptions, NodeRecovery.Group, mended);
+        directory.AdoptMendedLog();
+        var wal = Wal.Open(disk, directory.WalPath, walOptions);
+        log = wal.TakeRecovered(NodeRecovery.Group);
+        var last = log.LogStart.Index.Plus((ulong)log.Entries.Count);
+        Log.LogMended(logger, last.Value, log.HardState.Term.Value, directory.DamagedWalPath);
+        return wal;
+    }
+
+    /// <summary>Goes on with what is provably intact, without a vote.</summary>
+    /// <param name="giveUpVote">Durably, with these words for a person; marks the log as damaged before.</param>
+    public Wal GiveUp(Action<string> giveUpVote, out RecoveredLog log)
+    {
+        Reason = $"{_problem} Lost: {_lost}.";
+        giveUpVote(Reason);
         Log.LogDamaged(
-            logger, problem, lost, directory.DamagedWalPath, directory.Identity.Incarnation.ToString("x", null));
-        wal = Wal.Rebuild(disk, directory.WalPath, directory.DamagedWalPath, walOptions, NodeRecovery.Group, kept);
+            logger, _problem, _lost, directory.DamagedWalPath, directory.Identity.Incarnation.ToString("x", null));
+        var wal = Wal.Rebuild(
+            disk, directory.WalPath, directory.DamagedWalPath, WalOptions, NodeRecovery.Group, _kept);
+        directory.RememberLog();
         directory.ForgetDamage();
-        log = new RecoveredLog(kept.HardState, kept.LogStart, kept.Entries);
+        log = new RecoveredLog(_kept.HardState, _kept.LogStart, _kept.Entries);
         return wal;
     }
 
     /// <returns>Null when the log lost something; <paramref name="problem"/> says what.</returns>
-    private Wal? TryOpen(WalOptions walOptions, out RecoveredLog log, out string problem, out SalvagedLog salvaged)
+    private Wal? TryOpen(out RecoveredLog log, out string problem, out SalvagedLog salvaged)
     {
         log = new RecoveredLog(default, EntryId.Start, []);
         if (directory.HasLostLog)
@@ -67,7 +131,7 @@ internal sealed class LogRepair(
 
         try
         {
-            var wal = Wal.Open(disk, directory.WalPath, walOptions);
+            var wal = Wal.Open(disk, directory.WalPath, WalOptions);
             log = wal.TakeRecovered(NodeRecovery.Group);
             problem = Gap(log) ?? "";
             salvaged = SalvagedLog.Nothing;
@@ -83,10 +147,19 @@ internal sealed class LogRepair(
         catch (WalCorruptException e)
         {
             problem = e.Message;
-            salvaged = Wal.Salvage(disk, directory.WalPath, walOptions, NodeRecovery.Group);
+            salvaged = Wal.Salvage(disk, directory.WalPath, WalOptions, NodeRecovery.Group);
         }
 
         return null;
+    }
+
+    /// <summary>A log whose end is certain, and for whose middle peers can be asked.</summary>
+    private BrokenLog? FindBroken()
+    {
+        var broken = directory.HasLostLog
+            ? null
+            : Wal.ReadBroken(disk, directory.WalPath, WalOptions, NodeRecovery.Group);
+        return broken is { Runs: [.., { Entries.Count: > 0 }] } || broken?.LastIndex <= Covered ? broken : null;
     }
 
     /// <summary>A whole log whose beginning no whole snapshot reaches is of no use.</summary>
@@ -121,11 +194,11 @@ internal sealed class LogRepair(
             : $"perhaps entries after {from.Previous}, and what was voted for";
     }
 
-    private void RefuseWhenAlone(SalvagedLog kept, string problem, string lost)
+    private void RefuseWhenAlone(IEnumerable<LogEntry> entries)
     {
         var membership = snapshots.Newest?.Membership
             ?? new Membership(options.Initial.Select(member => new NodeId(member.Node)), []);
-        foreach (var entry in kept.Entries)
+        foreach (var entry in entries)
         {
             if (entry.Kind is EntryKind.Membership && MembershipCodec.TryDecode(entry.Payload, out var newer, out _))
             {
@@ -136,7 +209,7 @@ internal sealed class LogRepair(
         if (membership.Voters.Length == 1 && membership.IsVoter(new NodeId(options.Node)))
         {
             throw new DataDirectoryException(
-                $"{problem} Lost here: {lost}. This node is the only voter it knows of, so no other has them. "
+                $"{_problem} Lost here: {_lost}. This node is the only voter it knows of, so no other has them. "
                 + "It does not start, and the log was not changed. Restore the data directory from a backup; or, if "
                 + "the cluster has other voters by now, remove the directory and add the node to the cluster again.");
         }

@@ -151,6 +151,16 @@ internal sealed class PeerLedger(
         }
     }
 
+    /// <summary>
+    /// The log is damaged beyond mending: like <see cref="GiveUpVote"/>, and until it is repaired every start goes on
+    /// with that.
+    /// </summary>
+    public void GiveUpLog(string reason)
+    {
+        directory.RememberDamage();
+        GiveUpVote(reason);
+    }
+
     /// <summary>The peer's directory lost entries it had acknowledged: durably, its votes count no more.</summary>
     public void DistrustVotes(NodeId peer, ulong lostIncarnation)
     {

@@ -64,11 +64,12 @@ internal sealed class Replica
         _room = parts.Room;
         _upkeep = new DiskUpkeep(parts, RequestSnapshot);
         _ledger = parts.Ledger;
-        _incarnation = parts.Ledger.Identity.Incarnation;
+        _incarnation = parts.MetAs;
         _admin = parts.Admin;
         _transport = parts.Transport;
         _contacts = parts.Contacts;
         _clock = parts.Clock;
+        _now = parts.Now;
         _sessions = parts.Sessions;
         _leases = parts.Leases;
         _recorder = parts.Recorder;

@@ -47,6 +47,12 @@ internal sealed class ReplicaParts
 
     public required TickClock Clock { get; init; }
 
+    /// <summary>Ticks before the replica began, while the log was mended.</summary>
+    public required long Now { get; init; }
+
+    /// <summary>The incarnation under which the peers met this node.</summary>
+    public required ulong MetAs { get; init; }
+
     public required SessionClock Sessions { get; init; }
 
     public required LeaseClock Leases { get; init; }

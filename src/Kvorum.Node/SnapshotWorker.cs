@@ -59,7 +59,7 @@ internal sealed class SnapshotWorker(
             throw new IOException($"{e.Message} The next start repairs the log.", e);
         }
 
-        post(new Fetched(fetch.Peer, entries as LogEntry[] ?? [.. entries]));
+        post(new Fetched(fetch.Peer, entries as LogEntry[] ?? [.. entries], fetch.Before));
     });
 
     public void Read(ReadChunk read) => Add(() =>

@@ -66,12 +66,31 @@ internal sealed class StatusBoard
             MayVote = raft.MayVote,
             NoVoteReason = ReasonOf(raft.MayVote),
             AwaitedVoters = _ledger.Awaited,
+            Damage = _recovery.Damage,
+            Mending = null,
             IsRemoved = raft.IsRemoved,
             IsJoint = raft.Membership.IsJoint,
             Incarnation = _ledger.Identity.Incarnation,
             Members = Members(raft),
         };
         Publish(status);
+    }
+
+    /// <summary>The replica has not begun: its log is being mended, as <paramref name="reason"/> says.</summary>
+    public void UpdateMending(string reason, (ulong Term, ulong LastIndex) found)
+    {
+        if (Current.Mending != reason)
+        {
+            Publish(Current with
+            {
+                Term = found.Term,
+                LastLogIndex = found.LastIndex,
+                Incarnation = _ledger.Identity.Incarnation,
+                MayVote = false,
+                NoVoteReason = reason,
+                Mending = reason,
+            });
+        }
     }
 
     /// <summary>The replica stopped; <paramref name="reason"/> is null when it was asked to.</summary>

@@ -209,7 +209,10 @@ public readonly record struct AdminOutcome(ulong RequestId, AdminResult Result, 
 /// <summary>
 /// Read entries from <paramref name="From"/> on, up to <paramref name="BytesMax"/> bytes but at least one.
 /// </summary>
-public readonly record struct FetchEntries(NodeId Peer, LogIndex From, int BytesMax);
+/// <param name="Before">
+/// For a <see cref="MendRequest"/>: the entry it asks about. (0, 0) for a peer that lags.
+/// </param>
+public readonly record struct FetchEntries(NodeId Peer, LogIndex From, int BytesMax, EntryId Before = default);
 
 /// <summary>Read up to <paramref name="BytesMax"/> bytes of the snapshot from <paramref name="Offset"/> on.</summary>
 public sealed record ReadChunk(NodeId Peer, SnapshotDescriptor Snapshot, ulong Offset, int BytesMax);

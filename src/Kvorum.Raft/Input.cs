@@ -47,7 +47,8 @@ public sealed record SnapshotInstalled(SnapshotDescriptor Snapshot) : Input;
 /// <summary>The entries asked for by <see cref="Effects.Fetches"/> were read.</summary>
 /// <param name="Peer">For whom.</param>
 /// <param name="Entries">Consecutive entries from the asked index on; empty when they are no longer in the log.</param>
-public sealed record Fetched(NodeId Peer, ReadOnlyMemory<LogEntry> Entries) : Input;
+/// <param name="Before">As in <see cref="FetchEntries"/>.</param>
+public sealed record Fetched(NodeId Peer, ReadOnlyMemory<LogEntry> Entries, EntryId Before = default) : Input;
 
 /// <summary>The chunk asked for by <see cref="Effects.ChunkReads"/> was read.</summary>
 /// <param name="Data">Empty when the snapshot is gone; the leader then offers its newest one.</param>

@@ -174,3 +174,37 @@ public sealed record TransferRequest(
 public sealed record AdminReply(
     GroupId Group, NodeId From, NodeId To, Term Term, ulong RequestId, AdminResult Result, EntryId Entry, string Reason)
     : Message(Group, From, To, Term);
+
+/// <summary>
+/// A node whose log has a hole → peer: what comes before this entry in your log? Answered in any role and term.
+/// </summary>
+/// <param name="Before">An entry of the asking node's log: whoever has it has all before it alike (paper §5.3).</param>
+/// <param name="First">The lowest index that is wanted.</param>
+public sealed record MendRequest(
+    GroupId Group, NodeId From, NodeId To, Term Term, EntryId Before, LogIndex First)
+    : Message(Group, From, To, Term);
+
+/// <summary>Peer → a node whose log has a hole.</summary>
+/// <param name="Before">The entry that was asked about; with <see cref="MendResult.Found"/> the sender has it.</param>
+/// <param name="Previous">Found: the entry just before <paramref name="Entries"/> in the sender's log.</param>
+/// <param name="Entries">
+/// Found: entries in front of <paramref name="Before"/>, from the lowest wanted one that the sender has; empty when
+/// only <paramref name="Previous"/> is wanted.
+/// </param>
+public sealed record MendReply(
+    GroupId Group, NodeId From, NodeId To, Term Term, MendResult Result, EntryId Before, EntryId Previous,
+    ReadOnlyMemory<LogEntry> Entries)
+    : Message(Group, From, To, Term);
+
+/// <summary>What a peer has to say to a <see cref="MendRequest"/>. Stable numbers: they are on the wire.</summary>
+public enum MendResult : byte
+{
+    /// <summary>Entries, and where they belong.</summary>
+    Found = 1,
+
+    /// <summary>The sender's log never had the entry, or not any more.</summary>
+    Unknown = 2,
+
+    /// <summary>The sender's log has the entry, or had it, and nothing before it.</summary>
+    Gone = 3,
+}

@@ -5,7 +5,8 @@ namespace Kvorum.Raft;
 /// <summary>One replica's consensus as a function: <see cref="Step"/> turns an input into effects.</summary>
 /// <remarks>
 /// The partial files follow the chapters of the thesis: Election, Replication, Reads, Snapshots, Membership with
-/// Reachable, Forwarding. They share the state below; state that only a leader has is in <see cref="LeaderState"/>.
+/// Reachable, Forwarding; and Mending. They share the state below; state that only a leader has is in
+/// <see cref="LeaderState"/>.
 /// </remarks>
 public sealed partial class RaftNode
 {
@@ -124,6 +125,7 @@ public sealed partial class RaftNode
             case Persisted persisted: OnPersisted(persisted); break;
             case Applied applied: OnApplied(applied); break;
             case ReadBarrier barrier: OnReadBarrier(barrier); break;
+            case Fetched { Before.Index.Value: > 0 } fetched: OnFetchedForMending(fetched); break;
             case Fetched fetched: OnFetched(fetched); break;
             case SnapshotTaken taken: OnSnapshotTaken(taken); break;
             case SnapshotInstalled installed: OnSnapshotInstalled(installed); break;
@@ -186,7 +188,7 @@ public sealed partial class RaftNode
             return;
         }
 
-        // These three decide about the term themselves: a vote may be refused without entering the candidate's term
+        // These decide about the term themselves: a vote may be refused without entering the candidate's term
         // (thesis §4.2.3), and what a client's node asks for is not bound to a term.
         switch (message)
         {
@@ -194,6 +196,8 @@ public sealed partial class RaftNode
             case ForwardReply reply: EnterTerm(message); OnForwardReply(reply); return;
             case ReadIndexReply reply: EnterTerm(message); OnReadIndexReply(reply); return;
             case AdminReply reply: EnterTerm(message); OnAdminReply(reply); return;
+            case MendRequest request: OnMendRequest(request); return;
+            case MendReply: return; // This log is whole by now.
         }
 
         if (message.Term < _term

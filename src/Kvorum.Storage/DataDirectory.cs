@@ -57,6 +57,9 @@ public sealed class DataDirectory : IDisposable
     /// <summary>Where a damaged log is kept for a person to look at: the last one only.</summary>
     public string DamagedWalPath => Combine("wal.damaged");
 
+    /// <summary>Where a mended log is written before it takes the damaged one's place.</summary>
+    public string MendedWalPath => Combine("wal.mended");
+
     public string SnapshotPath => Combine("snap");
 
     /// <summary>Whether this start created the directory's identity.</summary>
@@ -99,6 +102,7 @@ public sealed class DataDirectory : IDisposable
             disk.CreateDirectory(directory.WalPath);
             disk.CreateDirectory(directory.SnapshotPath);
             disk.SyncDirectory(path);
+            directory.FinishMending();
             return directory;
         }
         catch
@@ -187,6 +191,56 @@ public sealed class DataDirectory : IDisposable
     public void ForgetDamage() => Mark(_marks with { IsDamaged = false });
 
     /// <summary>
+    /// The log in <see cref="MendedWalPath"/>, complete and durable, takes the place of the damaged one, which is kept
+    /// in <see cref="DamagedWalPath"/>. Decided by one durable mark: before it nothing has changed, after it the next
+    /// start goes on (<see cref="FinishMending"/>).
+    /// </summary>
+    public void AdoptMendedLog()
+    {
+        _disk.CreateDirectory(DamagedWalPath);
+        foreach (var name in _disk.List(DamagedWalPath))
+        {
+            _disk.Delete(System.IO.Path.Combine(DamagedWalPath, name));
+        }
+
+        _disk.SyncDirectory(Path);
+        Mark(_marks with { IsMended = true });
+        FinishMending();
+    }
+
+    /// <summary>Goes on with <see cref="AdoptMendedLog"/> where a crash stopped it; else does nothing.</summary>
+    public void FinishMending()
+    {
+        if (!_marks.IsMended)
+        {
+            return;
+        }
+
+        // A mended segment leaves its place only when the damaged one of its number is away, lowest first: so a number
+        // that is still to come belongs to the damaged log. Numbers above all mended ones do, too.
+        var mended = _disk.List(MendedWalPath).Where(IsSegment).ToArray();
+        foreach (var name in _disk.List(WalPath).Where(IsSegment))
+        {
+            if (mended.Length > 0 && string.CompareOrdinal(name, mended[^1]) > 0)
+            {
+                Move(name, WalPath, DamagedWalPath);
+            }
+        }
+
+        foreach (var name in mended)
+        {
+            if (_disk.Exists(System.IO.Path.Combine(WalPath, name)))
+            {
+                Move(name, WalPath, DamagedWalPath);
+            }
+
+            Move(name, MendedWalPath, WalPath);
+        }
+
+        Mark(_marks with { IsMended = false, IsDamaged = false, HasLog = true });
+    }
+
+    /// <summary>
     /// Like <see cref="GiveUpVote"/>, and until <see cref="ForgetDamage"/> the next start repairs the log again.
     /// </summary>
     public void BeginRepair(ulong newIncarnation)
@@ -267,6 +321,15 @@ public sealed class DataDirectory : IDisposable
                 + $"found cluster {Identity.ClusterId:x}, node {Identity.Node}. Each node needs a data directory of "
                 + "its own.");
         }
+    }
+
+    private static bool IsSegment(string name) => WalSegment.TryParseName(name, out _);
+
+    private void Move(string name, string from, string to)
+    {
+        _disk.Rename(System.IO.Path.Combine(from, name), System.IO.Path.Combine(to, name));
+        _disk.SyncDirectory(to);
+        _disk.SyncDirectory(from);
     }
 
     private void Mark(LogMarks marks)

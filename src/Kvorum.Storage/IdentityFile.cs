@@ -25,6 +25,7 @@ internal static class IdentityFile
     private const uint MayVoteFlag = 1;
     private const uint HasLogFlag = 2;
     private const uint IsDamagedFlag = 4;
+    private const uint IsMendedFlag = 8;
     private const uint IsReplacedFlag = 1;
 
     private static ReadOnlySpan<byte> Magic => "KVIDENT1"u8;
@@ -37,7 +38,7 @@ internal static class IdentityFile
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(8), Version);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(12), (uint)bytes.Length);
         var flags = (identity.MayVote ? MayVoteFlag : 0) | (marks.HasLog ? HasLogFlag : 0)
-            | (marks.IsDamaged ? IsDamagedFlag : 0);
+            | (marks.IsDamaged ? IsDamagedFlag : 0) | (marks.IsMended ? IsMendedFlag : 0);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(20), flags);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(24), identity.ClusterId);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(32), identity.Node.Value);
@@ -77,7 +78,8 @@ internal static class IdentityFile
         }
 
         var flags = BinaryPrimitives.ReadUInt32LittleEndian(input[20..]);
-        marks = new LogMarks((flags & HasLogFlag) != 0, (flags & IsDamagedFlag) != 0);
+        marks = new LogMarks(
+            (flags & HasLogFlag) != 0, (flags & IsDamagedFlag) != 0, (flags & IsMendedFlag) != 0);
         identity = new NodeIdentity(
             BinaryPrimitives.ReadUInt64LittleEndian(input[24..]),
             new NodeId(BinaryPrimitives.ReadUInt64LittleEndian(input[32..])),
@@ -106,4 +108,7 @@ internal static class IdentityFile
 /// <summary>What the identity remembers of the log beside it.</summary>
 /// <param name="HasLog">There was a log here: from then on a directory without one has lost it.</param>
 /// <param name="IsDamaged">Damage was seen, or a repair began: the next start repairs before it votes.</param>
-internal readonly record struct LogMarks(bool HasLog, bool IsDamaged);
+/// <param name="IsMended">
+/// The log was mended, and takes the place of the damaged one: whoever starts next goes on with that.
+/// </param>
+internal readonly record struct LogMarks(bool HasLog, bool IsDamaged, bool IsMended);

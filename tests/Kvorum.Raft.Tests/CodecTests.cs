@@ -207,6 +207,10 @@ public sealed class CodecTests
         yield return new ReadIndexReply(Group, From, To, term, 5, true, new LogIndex(6));
         yield return new TimeoutNow(Group, From, To, term);
         yield return new RequestVote(Group, From, To, term, id, false, null, true, 77);
+        yield return new MendRequest(Group, From, To, term, id, new LogIndex(9));
+        yield return new MendReply(Group, From, To, term, MendResult.Unknown, id, EntryId.Start, default);
+        yield return new MendReply(
+            Group, From, To, term, MendResult.Found, Id(3, 70_004), id, Entries(70_000, 2, 3, 3));
         foreach (var message in AdminSamples(term, id))
         {
             yield return message;

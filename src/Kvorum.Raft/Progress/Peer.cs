@@ -23,6 +23,9 @@ internal sealed class Peer(NodeId node, Membership membership)
     /// <summary>The connection to it broke and neither came back nor did the peer speak since.</summary>
     public bool IsLinkLost { get; set; }
 
+    /// <summary>Entries are being read for its mending: one reading at a time.</summary>
+    public bool IsMendingRead { get; set; }
+
     public bool IsVoter => IsIncoming || IsOutgoing;
 
     /// <summary>Whether its votes and acknowledgements count.</summary>

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Kvorum.Raft;
 
-/// <summary>Messages about members and leaders; rare, and never on the way of a command.</summary>
+/// <summary>Messages about members, leaders and damaged logs; rare, and never on the way of a command.</summary>
 public static partial class MessageCodec
 {
     private static int SizeOf(MembershipChange change) =>
@@ -30,6 +30,16 @@ public static partial class MessageCodec
                 writer.Byte((byte)reply.Result);
                 writer.EntryId(reply.Entry);
                 writer.Text(reply.Reason);
+                break;
+            case MendRequest request:
+                writer.EntryId(request.Before);
+                writer.UInt64(request.First.Value);
+                break;
+            case MendReply reply:
+                writer.Byte((byte)reply.Result);
+                writer.EntryId(reply.Before);
+                writer.EntryId(reply.Previous);
+                writer.Entries(reply.Entries.Span);
                 break;
             default:
                 throw new UnreachableException($"No body for {message.GetType().Name}.");
@@ -62,10 +72,28 @@ public static partial class MessageCodec
             case MessageKind.AdminReply:
                 return new AdminReply(
                     group, from, to, term, reader.UInt64(), ReadResult(ref reader), reader.EntryId(), reader.Text());
+            case MessageKind.MendRequest:
+                return new MendRequest(group, from, to, term, reader.EntryId(), reader.Index());
+            case MessageKind.MendReply:
+                return ReadMendReply(header, ref reader);
             default:
                 reader.Fail($"Unknown message kind {(byte)kind}.");
                 return null;
         }
+    }
+
+    private static MendReply ReadMendReply(Header header, ref WireReader reader)
+    {
+        var (group, from, to, term) = header;
+        var result = (MendResult)reader.Byte();
+        if (result is < MendResult.Found or > MendResult.Gone)
+        {
+            reader.Fail($"Unknown answer {(byte)result}.");
+        }
+
+        var before = reader.EntryId();
+        var previous = reader.EntryId();
+        return new MendReply(group, from, to, term, result, before, previous, reader.Entries(previous, before.Term));
     }
 
     private static AdminResult ReadResult(ref WireReader reader)

@@ -80,6 +80,8 @@ public static partial class MessageCodec
         ChangeRequest => MessageKind.ChangeRequest,
         TransferRequest => MessageKind.TransferRequest,
         AdminReply => MessageKind.AdminReply,
+        MendRequest => MessageKind.MendRequest,
+        MendReply => MessageKind.MendReply,
         _ => throw new UnreachableException($"No kind for {message.GetType().Name}."),
     };
 
@@ -103,6 +105,8 @@ public static partial class MessageCodec
         ChangeRequest request => 8 + 1 + SizeOf(request.Change),
         TransferRequest => 8 + 8,
         AdminReply reply => 8 + 1 + EntryIdBytes + 2 + WireText.Bytes(reply.Reason),
+        MendRequest => EntryIdBytes + 8,
+        MendReply reply => 1 + EntryIdBytes + EntryIdBytes + 4 + SizeOf(reply.Entries.Span),
         _ => throw new UnreachableException($"No size for {message.GetType().Name}."),
     };
 

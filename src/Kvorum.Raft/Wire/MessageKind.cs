@@ -20,4 +20,6 @@ internal enum MessageKind : byte
     ChangeRequest = 15,
     TransferRequest = 16,
     AdminReply = 17,
+    MendRequest = 18,
+    MendReply = 19,
 }

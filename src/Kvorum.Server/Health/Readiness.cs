@@ -56,6 +56,7 @@ internal sealed class Readiness(ServerContext context)
         { AwaitedVoters.Count: > 0 } =>
             "no leader is known: a new cluster elects its first one when all nodes of its initial cluster have met, "
                 + $"and this node has not met {string.Join(", ", status.AwaitedVoters.Select(context.NameOf))} yet",
+        { Mending: { } mending } => $"the node does not serve yet: {mending}",
         { MayVote: true } => "no leader is known",
         { Damage: not null } =>
             "no leader is known, and this node does not vote: it lost a part of its log (its own log says which)",

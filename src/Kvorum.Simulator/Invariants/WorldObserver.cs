@@ -48,6 +48,12 @@ internal abstract class WorldObserver
     {
     }
 
+    /// <summary>A damaged log was mended before the node's replica started, or was given up.</summary>
+    /// <param name="mayVote">False when it was given up, or had given up its vote before.</param>
+    public virtual void Mended(int node, bool mayVote)
+    {
+    }
+
     /// <summary>What a node's replica wrote is durable up to a write; nothing was sent for it yet.</summary>
     public virtual void Synced(int node, WriteId last)
     {

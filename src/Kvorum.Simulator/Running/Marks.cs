@@ -32,6 +32,9 @@ internal sealed class Marks(SimSettings settings) : WorldObserver
         MarkIf(recovered.HardState.VotedFor is not null, "restart.with.vote");
     }
 
+    public override void Mended(int node, bool mayVote) =>
+        _counts.Add(mayVote ? "log.mended" : "log.mending.given.up");
+
     public override void Stepped(int node, RaftNode raft, Input input, Effects effects)
     {
         MarkInput(raft, input);

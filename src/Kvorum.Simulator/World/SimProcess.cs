@@ -96,8 +96,14 @@ internal sealed class SimProcess(SimNode node, SimSurroundings around, int numbe
     {
         Raft = raft;
         State = (recovered.Applied, 0);
+        var isLate = _kvorum is not null; // Else it found its log whole, or not to be mended.
         foreach (var observer in around.Observers)
         {
+            if (isLate)
+            {
+                observer.Mended(Place, recovered.MayVote);
+            }
+
             observer.Started(Place, raft, machine, recovered);
         }
     }

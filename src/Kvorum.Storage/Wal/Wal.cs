@@ -39,7 +39,7 @@ public sealed record RecoveredLog(HardState HardState, EntryId LogStart, IReadOn
 /// buffered with one write per segment and one fdatasync. Any failure of Sync leaves the log unusable: every later call
 /// throws.
 /// </remarks>
-public sealed class Wal : IDisposable
+public sealed partial class Wal : IDisposable
 {
     /// <summary>
     /// Entries beyond this many body bytes go into another record, so that reading a few does not check many.
@@ -53,6 +53,9 @@ public sealed class Wal : IDisposable
     private readonly SortedList<uint, WalGroup> _groups;
     private readonly SortedList<uint, List<LogEntry>> _recovered;
     private readonly List<WalSegment> _segments;
+
+    /// <summary>Groups of which the batch has a record and no hard state behind it.</summary>
+    private readonly List<GroupId> _unstated = [];
     private long _segmentBytes;
     private ulong _deletable;
     private bool _isClosedInOrder;
@@ -126,50 +129,6 @@ public sealed class Wal : IDisposable
         return new Wal(options, files, recovery, wasCreated: recovery.Scans.Count == 0);
     }
 
-    /// <summary>Reads what is left of a log that does not open. Changes nothing on disk.</summary>
-    /// <exception cref="DataDirectoryException">A segment of another cluster, node or version.</exception>
-    public static SalvagedLog Salvage(IDisk disk, string directory, WalOptions options, GroupId group) =>
-        new WalSalvage(disk, new WalFiles(disk, directory, options.SegmentBytes), options, group).Read();
-
-    /// <summary>
-    /// Makes a new log out of what was salvaged, durably. The damaged segments are moved to <paramref name="aside"/>,
-    /// in place of those of an earlier repair.
-    /// </summary>
-    /// <remarks>
-    /// A crash in between leaves a log that holds less, or none: the caller has given up the vote durably before.
-    /// </remarks>
-    public static Wal Rebuild(
-        IDisk disk, string directory, string aside, WalOptions options, GroupId group, SalvagedLog kept)
-    {
-        new WalFiles(disk, directory, options.SegmentBytes).SetAside(aside);
-        var wal = Open(disk, directory, options with { RefusesTornTail = false });
-        try
-        {
-            wal.Append(group, kept.HardState);
-            if (kept.LogStart != EntryId.Start)
-            {
-                wal.AppendReset(group, kept.LogStart);
-            }
-
-            LogEntry[] entries = [.. kept.Entries];
-            for (var i = 0; i < entries.Length;)
-            {
-                var (count, _) = Fit(entries.AsSpan(i));
-                wal.Append(group, entries.AsSpan(i, count));
-                wal.Sync(); // Bounds what waits; nobody acknowledges any of it.
-                i += count;
-            }
-
-            wal.Sync();
-            return wal;
-        }
-        catch
-        {
-            wal.Dispose();
-            throw;
-        }
-    }
-
     /// <summary>
     /// What was found for <paramref name="group"/>; the caller takes it once, afterwards it is freed.
     /// </summary>
@@ -196,6 +155,7 @@ public sealed class Wal : IDisposable
         WalBodies.Write(_batch.Begin(WalBodies.HardStateBytes), state);
         _batch.Finish(WalRecordType.HardState, group, WalBodies.HardStateBytes);
         GroupOf(group).HardState = state;
+        _unstated.Remove(group);
     }
 
     /// <summary>Buffers "the log of this group now starts after <paramref name="logStart"/> and is empty".</summary>
@@ -207,6 +167,7 @@ public sealed class Wal : IDisposable
         var state = GroupOf(group);
         state.LogStart = logStart;
         state.End = logStart.Index;
+        NoteUnstated(group);
     }
 
     /// <summary>
@@ -237,6 +198,8 @@ public sealed class Wal : IDisposable
             state.End = entries[count - 1].Index;
             entries = entries[count..];
         }
+
+        NoteUnstated(group);
     }
 
     /// <summary>Writes and syncs everything buffered. When it returns, all of it survives a power failure.</summary>
@@ -252,6 +215,7 @@ public sealed class Wal : IDisposable
             return;
         }
 
+        RepeatHardStates();
         MakeRoom();
         try
         {
@@ -459,6 +423,34 @@ public sealed class Wal : IDisposable
         WalBodies.WriteCheckpoint(
             _batch.Begin(WalBodies.CheckpointBytes), state.HardState, state.LogStart, firstSegment);
         _batch.Finish(WalRecordType.Checkpoint, group, WalBodies.CheckpointBytes);
+        _unstated.Remove(group);
+    }
+
+    private void NoteUnstated(GroupId group)
+    {
+        if (!_unstated.Contains(group))
+        {
+            _unstated.Add(group);
+        }
+    }
+
+    /// <summary>
+    /// A batch ends with term and vote, although they are in the log already: whatever in front of it is damaged later,
+    /// the node knows that it promised nothing since (docs/formats.md, Mending).
+    /// </summary>
+    private void RepeatHardStates()
+    {
+        foreach (var group in _unstated)
+        {
+            const int RecordBytes = WalRecordHeader.Bytes + WalBodies.HardStateBytes;
+            if (_batch.Length <= WalBatch.BytesMax - WalRecordHeader.Pad(RecordBytes))
+            {
+                WalBodies.Write(_batch.Begin(WalBodies.HardStateBytes), GroupOf(group).HardState);
+                _batch.Finish(WalRecordType.HardState, group, WalBodies.HardStateBytes);
+            }
+        }
+
+        _unstated.Clear();
     }
 
     private void Publish()
@@ -527,6 +519,7 @@ public sealed class Wal : IDisposable
         }
 
         _batch.Abandon();
+        _unstated.Clear();
         if (_batch.Room >= WalRecordHeader.Bytes)
         {
             _batch.Begin(0);

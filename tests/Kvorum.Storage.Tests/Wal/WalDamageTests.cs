@@ -65,7 +65,7 @@ public sealed class WalDamageTests
     [Fact]
     public void Damage_below_what_a_later_batch_proves_durable_is_named_and_nothing_is_changed()
     {
-        var (disk, _) = SmallLog(isClosed: false);
+        var (disk, _) = SmallLog(isClosed: true);
         var path = disk.Paths.Last();
         var copy = disk.Copy();
         copy[path][WalSegmentHeader.Bytes + 10] ^= 1;
