@@ -32,7 +32,7 @@ public abstract partial class EngineContractTests
     }
 
     [Fact]
-    public void A_compaction_drops_a_tombstone_and_all_before_it()
+    public void Etcd_5_4_a_compaction_keeps_a_tombstone_at_its_revision_and_the_next_one_drops_it()
     {
         using var script = Script();
         script.Put("a", "1");
@@ -40,7 +40,18 @@ public abstract partial class EngineContractTests
         var deleted = script.Delete("a");
         script.Put("b", "3");
         script.Compact(deleted);
-        Assert.Equal("b@5=3", script.ShowAll());
+        Assert.Equal("a@4- b@5=3", script.ShowAll());
+        Assert.Equal("b=3", script.Show());
+        script.Put("a", "4");
+        Assert.Equal("a@4- a@6=4 b@5=3", script.ShowAll());
+        script.Delete("a");
+        script.Compact(deleted + 1);
+        Assert.Equal("a@6=4 a@7- b@5=3", script.ShowAll());
+        script.Compact(script.Revision);
+        Assert.Equal("a@7- b@5=3", script.ShowAll());
+        script.Put("b", "3");
+        script.Compact(script.Revision);
+        Assert.Equal("b@8=3", script.ShowAll());
         Assert.Equal("b=3", script.Show());
         Assert.Equal(1, script.Engine.KeyCount);
     }
@@ -62,12 +73,13 @@ public abstract partial class EngineContractTests
         using var script = Script();
         script.Put("a", "1");
         script.Delete("a");
+        script.Put("b", "3");
         script.Put("a", "2");
-        script.Compact(3);
-        Assert.Equal("a@4=2", script.ShowAll());
+        script.Compact(4);
+        Assert.Equal("a@5=2 b@4=3", script.ShowAll());
         using var view = script.Engine.OpenView();
-        Assert.Equal("-", EngineScript.Get(view, "a", 3));
-        Assert.Equal("2", EngineScript.Get(view, "a", 4));
+        Assert.Equal("-", EngineScript.Get(view, "a", 4));
+        Assert.Equal("2", EngineScript.Get(view, "a", 5));
     }
 
     [Fact]
@@ -103,6 +115,8 @@ public abstract partial class EngineContractTests
         script.DeleteMore("b");
         script.Put("c", "4");
         script.Compact(2);
+        Assert.Equal("a@2=2 b@2- c@3=4", script.ShowAll());
+        script.Compact(3);
         Assert.Equal("a@2=2 c@3=4", script.ShowAll());
     }
 
@@ -185,7 +199,7 @@ public abstract partial class EngineContractTests
             script.Put("a", $"{round}");
             script.Delete("a");
             script.Compact(script.Revision);
-            Assert.Equal("", script.ShowAll());
+            Assert.Equal($"a@{script.Revision}-", script.ShowAll());
         }
 
         script.Put("a", "at last");
@@ -218,7 +232,7 @@ public abstract partial class EngineContractTests
             }
 
             script.Compact(script.Revision);
-            Assert.Equal("", script.ShowAll());
+            Assert.Equal($"prefix/{2_999L * stride % 3_000:D4}@{script.Revision}-", script.ShowAll());
             Assert.Equal(0, script.Engine.KeyCount);
         }
     }

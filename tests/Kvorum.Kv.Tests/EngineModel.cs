@@ -71,7 +71,8 @@ internal sealed class EngineModel
             var kept = versions.LastOrDefault(version => version.Header.Mod.Main <= Compacted);
             found.AddRange(versions.Where(version =>
                 version.Header.Mod.Main <= Revision
-                && (version.Header.Mod.Main > Compacted || (version == kept && !version.Header.IsTombstone))));
+                && (version.Header.Mod.Main > Compacted || (version == kept
+                    && (!version.Header.IsTombstone || version.Header.Mod.Main == Compacted)))));
         }
 
         return found;

@@ -79,6 +79,20 @@ public class WatchHubTests
         Assert.Equal(4, world.Watch("a", "", 3).Take([]).CompactedRevision);
     }
 
+    /// <summary>etcd #18089, #19179.</summary>
+    [Fact]
+    public void Etcd_5_4_a_delete_at_the_compacted_revision_is_told()
+    {
+        using var world = new World();
+        world.Put("a", "1");
+        world.Delete("a");
+        world.Put("b", "1");
+        world.Compact(3);
+        world.Publish();
+        world.Maintain();
+        Assert.Equal(["a deleted@3", "b=1@4"], world.TakeAll(world.Watch("a", "c", 3)));
+    }
+
     [Fact]
     public void Etcd_6_12_filters_leave_out_puts_or_deletes()
     {
@@ -208,6 +222,13 @@ public class WatchHubTests
         }
 
         public void Compact(long revision) => Apply(new Compact(revision));
+
+        public void Maintain()
+        {
+            while (_engine.DoMaintenance())
+            {
+            }
+        }
 
         public void Burst(string key, int count)
         {

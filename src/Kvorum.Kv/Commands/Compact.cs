@@ -1,7 +1,10 @@
 namespace Kvorum.Kv;
 
 /// <summary>Forgets versions superseded at or before a revision (etcd v3 API, CompactionRequest).</summary>
-/// <remarks>The compacted revision itself stays readable. Uses no revision.</remarks>
+/// <remarks>
+/// The compacted revision itself stays readable, and all that happened at it can still be told, a delete too. Uses no
+/// revision.
+/// </remarks>
 public sealed record Compact(long Revision) : Command
 {
     internal const CommandFlags FlagsAllowed = CommandFlags.None;

@@ -46,7 +46,8 @@ public interface IEngine : IDisposable
     void Delete(ReadOnlySpan<byte> key, Revision revision);
 
     /// <summary>
-    /// Stages: drop every row superseded or deleted at or before <paramref name="revision"/>, now or little by little.
+    /// Stages: drop every row superseded at or before <paramref name="revision"/> and every tombstone before it, now or
+    /// little by little.
     /// </summary>
     void Compact(long revision);
 

@@ -126,7 +126,7 @@ internal sealed class MemoryView(Moment moment) : IEngineView
         {
             ref var head = ref store.Rows.Head(row);
             var isLast = head.Main <= open.Compacted;
-            if (isLast && head.Kind == RowKind.Tombstone)
+            if (head.Main < open.Compacted && head.Kind == RowKind.Tombstone)
             {
                 break;
             }

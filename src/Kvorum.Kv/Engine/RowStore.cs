@@ -13,6 +13,10 @@ internal sealed class RowStore
     private const int MovedPerSliceMax = 512;
 
     private readonly SupersededQueue _superseded;
+
+    /// <summary>So many of the first rows in the queue have nothing behind them any more, but stay there.</summary>
+    private int _trimmed;
+
     private (long Main, int Sub) _last;
     private bool _isLoading;
 
@@ -109,17 +113,39 @@ internal sealed class RowStore
         }
     }
 
-    /// <summary>Drops some of the rows superseded or deleted at or before a revision.</summary>
+    /// <summary>
+    /// Drops some of the rows superseded at or before a revision, and of the tombstones before it: one at the revision
+    /// itself is still told to those who watch from there on (etcd #18089, #19179).
+    /// </summary>
     /// <returns>Whether more of them are left.</returns>
     public bool CompactSlice(long revision, long epoch)
     {
         Tree.Epoch = epoch;
-        for (var done = 0; done < CompactedPerSliceMax && HasSuperseded(revision); done++)
+        for (var done = 0; done < CompactedPerSliceMax && HasWork(revision); done++)
         {
-            DropBehind(_superseded.RemoveFirst(), epoch);
+            if (_superseded.MainAt(0) < revision)
+            {
+                var row = _superseded.RemoveFirst();
+                _trimmed = Math.Max(0, _trimmed - 1);
+                DropOlder(row, epoch);
+                Rows.Head(row).Marks = RowMarks.None;
+                DropTombstone(row, epoch);
+            }
+            else
+            {
+                // What was written earlier in the same revision is in the queue itself, and goes with it.
+                var row = _superseded.RowAt(_trimmed);
+                var older = Rows.Head(row).Older;
+                if (older != 0 && Rows.Head(older).Main < revision)
+                {
+                    DropOlder(row, epoch);
+                }
+
+                _trimmed++;
+            }
         }
 
-        return HasSuperseded(revision);
+        return HasWork(revision);
     }
 
     /// <summary>Moves some rows out of a sparse chunk, so that it can be used again.</summary>
@@ -141,7 +167,10 @@ internal sealed class RowStore
         return true;
     }
 
-    private bool HasSuperseded(long revision) => _superseded.Count > 0 && _superseded.FirstMain <= revision;
+    /// <summary>Rows before the revision, or some at it behind which nothing was dropped yet.</summary>
+    private bool HasWork(long revision) =>
+        (_superseded.Count > 0 && _superseded.MainAt(0) < revision)
+        || (_superseded.Count > _trimmed && _superseded.MainAt(_trimmed) <= revision);
 
     /// <summary>Adds a version of a key and returns the one before it.</summary>
     private ulong Add(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, in RowHeader header)
@@ -190,11 +219,10 @@ internal sealed class RowStore
         return newest;
     }
 
-    /// <summary>Drops what a row superseded, and the row itself if it is a tombstone.</summary>
-    private void DropBehind(ulong row, long epoch)
+    /// <summary>Drops what a row superseded.</summary>
+    private void DropOlder(ulong row, long epoch)
     {
         ref var head = ref Rows.Head(row);
-        head.Marks = RowMarks.None;
         var older = head.Older;
         Volatile.Write(ref head.Older, 0);
         while (older != 0)
@@ -203,7 +231,11 @@ internal sealed class RowStore
             Rows.ReleaseRow(older, epoch);
             older = next;
         }
+    }
 
+    private void DropTombstone(ulong row, long epoch)
+    {
+        ref var head = ref Rows.Head(row);
         if (head.Kind != RowKind.Tombstone)
         {
             return;

@@ -21,8 +21,10 @@ internal sealed class SupersededQueue
 
     public long BytesHeld => (long)_blocks.Count * EntriesPerBlock * EntryBytes;
 
-    /// <summary>The main revision of the first entry; there must be one.</summary>
-    public long FirstMain => At(0).Main;
+    /// <summary>The main revision of an entry, counted from the first.</summary>
+    public long MainAt(int place) => At(place).Main;
+
+    public ulong RowAt(int place) => At(place).Row;
 
     public void Add(long main, ulong row)
     {

@@ -115,7 +115,7 @@ internal sealed class OracleEngine : IEngine
     }
 
     /// <summary>
-    /// Keeps, per key, the newest version at or before the compacted revision unless it is a tombstone.
+    /// Keeps, per key, the newest version at or before the compacted revision unless it is a tombstone before it.
     /// </summary>
     private void Drop()
     {
@@ -124,7 +124,8 @@ internal sealed class OracleEngine : IEngine
             var newest = versions.FindLastIndex(version => version.Header.Mod.Main <= _stagedCompacted);
             if (newest >= 0)
             {
-                versions.RemoveRange(0, versions[newest].Header.IsTombstone ? newest + 1 : newest);
+                var (mod, isTombstone) = (versions[newest].Header.Mod.Main, versions[newest].Header.IsTombstone);
+                versions.RemoveRange(0, isTombstone && mod < _stagedCompacted ? newest + 1 : newest);
             }
 
             if (versions.Count == 0)

@@ -156,6 +156,24 @@ public class EtcdWriteTests(EtcdNodeFixture node)
     }
 
     [Fact]
+    public async Task Etcd_5_4_a_delete_at_the_compacted_revision_can_be_watched()
+    {
+        await _etcd.PutAsync("5.4", "x");
+        var deleted = (await _etcd.DeleteAsync("5.4")).Header.Revision;
+        await _etcd.PutAsync("5.4", "y");
+        await _etcd.CompactAsync(deleted);
+        using var watch = await _etcd.WatchAsync();
+        await watch.WriteAsync(new WatchRequest
+        {
+            CreateRequest = new WatchCreateRequest { Key = Bytes("5.4"), StartRevision = deleted },
+        });
+        Assert.True((await watch.NextAsync()).Created);
+        var told = await watch.NextAsync();
+        Assert.Equal([deleted, deleted + 1], told.Events.Select(happened => happened.Kv.ModRevision));
+        Assert.Equal(Event.Types.EventType.Delete, told.Events[0].Type);
+    }
+
+    [Fact]
     public async Task A_write_with_a_session_takes_effect_once()
     {
         var request = new PutRequest { Key = Bytes("once"), Value = Bytes("x") };
