@@ -92,7 +92,11 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
         _writerWorker = executor.Attach($"{options.Name} log", Guarded(() => _running?.Writer.Turn()));
         _applierWorker = executor.Attach($"{options.Name} apply", Guarded(ApplierTurn));
         _snapshotWorker = executor.Attach($"{options.Name} snapshot", Guarded(() => _running?.Snapshots.Turn()));
-        _watches = new WatchHub(recovery.Machine.Engine, _readable) { WakeApplier = () => _applierWorker.Wake() };
+        _watches = new WatchHub(recovery.Machine.Engine, _readable)
+        {
+            WakeApplier = () => _applierWorker.Wake(),
+            Metrics = Metrics,
+        };
         _watchWorker = executor.Attach($"{options.Name} watch", Guarded(_watches.Turn));
         _leases = new LeaseClock(_ticksPerSecond, options.ElectionTicks);
         recovery.Machine.FollowLeases(_leases.OnChanged);

@@ -50,4 +50,7 @@ public sealed class NodeMetrics
     public long SnapshotsTaken;
     public long SnapshotsInstalled;
     public long FramesDropped;
+
+    /// <summary>Watchers there are now.</summary>
+    public long Watchers;
 }

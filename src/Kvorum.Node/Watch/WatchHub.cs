@@ -41,7 +41,8 @@ internal sealed class WatchHub
     /// <summary>Wakes the applier, which begins to keep events when somebody watches.</summary>
     public Action WakeApplier { get; set; } = static () => { };
 
-    public int WatcherCount => Volatile.Read(ref _watchers);
+    /// <summary>Where the number of watchers is told.</summary>
+    public NodeMetrics Metrics { get; init; } = new();
 
     /// <summary>Between two batches: is somebody interested in the next one? Applier thread.</summary>
     public bool BeginBatch(long revision)
@@ -142,6 +143,7 @@ internal sealed class WatchHub
         lock (_lock)
         {
             _watchers++;
+            Volatile.Write(ref Metrics.Watchers, _watchers);
             watcher.Tell();
             if (_isKeeping)
             {
@@ -171,6 +173,7 @@ internal sealed class WatchHub
             }
 
             _watchers--;
+            Volatile.Write(ref Metrics.Watchers, _watchers);
         }
     }
 

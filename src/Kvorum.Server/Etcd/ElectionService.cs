@@ -21,7 +21,7 @@ internal sealed class ElectionService(EtcdNode node)
         GrpcMethod.Unary(Name, "Proclaim", Pb.ProclaimRequest.Parser, ProclaimAsync),
         GrpcMethod.Unary(Name, "Leader", Pb.LeaderRequest.Parser, LeaderAsync),
         GrpcMethod.Stream<Pb.LeaderRequest, Pb.LeaderResponse>(
-            Name, "Observe", Pb.LeaderRequest.Parser, ObserveAsync),
+            Name, "Observe", Pb.LeaderRequest.Parser, ObserveAsync, hasOneRequest: true),
         GrpcMethod.Unary(Name, "Resign", Pb.ResignRequest.Parser, ResignAsync),
     ];
 

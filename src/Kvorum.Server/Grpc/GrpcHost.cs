@@ -33,6 +33,13 @@ internal sealed class GrpcHost
     public static bool IsCall(HttpRequest request) =>
         request.ContentType is { } type && type.StartsWith(GrpcText.ContentType, StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>A service with its package, and a method; a key of the short form may look the same.</summary>
+    public static bool IsPath(ReadOnlySpan<char> path) =>
+        path.StartsWith("/etcdserverpb.", StringComparison.Ordinal)
+        || path.StartsWith("/v3lockpb.", StringComparison.Ordinal)
+        || path.StartsWith("/v3electionpb.", StringComparison.Ordinal)
+        || path.StartsWith("/grpc.", StringComparison.Ordinal);
+
     public async Task HandleAsync(HttpContext http)
     {
         var request = http.Request;

@@ -16,6 +16,9 @@ internal abstract class GrpcMethod(string service, string name)
     /// <summary>It may send more than one message, at any time.</summary>
     public abstract bool IsStreaming { get; }
 
+    /// <summary>What kind of call it is, as the metrics of gRPC's own libraries name them.</summary>
+    public abstract string Kind { get; }
+
     /// <summary>It may take longer than a request does: it ends when the server stops.</summary>
     public virtual bool MayLast => IsStreaming;
 
@@ -30,10 +33,10 @@ internal abstract class GrpcMethod(string service, string name)
     /// <summary>Messages in and out as both sides like.</summary>
     public static GrpcMethod Stream<TRequest, TResponse>(
         string service, string name, MessageParser<TRequest> parser,
-        Func<MessageReader<TRequest>, MessageWriter<TResponse>, GrpcCall, Task> handle)
+        Func<MessageReader<TRequest>, MessageWriter<TResponse>, GrpcCall, Task> handle, bool hasOneRequest = false)
         where TRequest : class, IMessage<TRequest>
         where TResponse : class, IMessage<TResponse> =>
-        new StreamMethod<TRequest, TResponse>(service, name, parser, handle);
+        new StreamMethod<TRequest, TResponse>(service, name, parser, handle, hasOneRequest);
 
     /// <summary>Runs a call. Failures are thrown; the host makes a status of them.</summary>
     public abstract Task RunAsync(HttpContext http, GrpcCall call, MessagePipe pipe);
@@ -51,6 +54,8 @@ internal sealed class UnaryMethod<TRequest, TResponse>(
 
     public override bool MayLast => mayLast;
 
+    public override string Kind => "unary";
+
     public override async Task RunAsync(HttpContext http, GrpcCall call, MessagePipe pipe)
     {
         var request = await pipe.ReadOnlyAsync(parser).ConfigureAwait(false);
@@ -65,12 +70,14 @@ internal sealed class UnaryMethod<TRequest, TResponse>(
 /// </summary>
 internal sealed class StreamMethod<TRequest, TResponse>(
     string service, string name, MessageParser<TRequest> parser,
-    Func<MessageReader<TRequest>, MessageWriter<TResponse>, GrpcCall, Task> handle)
+    Func<MessageReader<TRequest>, MessageWriter<TResponse>, GrpcCall, Task> handle, bool hasOneRequest)
     : GrpcMethod(service, name)
     where TRequest : class, IMessage<TRequest>
     where TResponse : class, IMessage<TResponse>
 {
     public override bool IsStreaming => true;
+
+    public override string Kind => hasOneRequest ? "server_stream" : "bidi_stream";
 
     public override Task RunAsync(HttpContext http, GrpcCall call, MessagePipe pipe) =>
         handle(new MessageReader<TRequest>(pipe, parser), new MessageWriter<TResponse>(pipe), call);

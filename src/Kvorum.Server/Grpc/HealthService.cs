@@ -16,7 +16,7 @@ internal sealed class HealthService(ServerContext context, IReadOnlySet<string> 
     [
         GrpcMethod.Unary(Name, "Check", HealthCheckRequest.Parser, Check),
         GrpcMethod.Stream<HealthCheckRequest, HealthCheckResponse>(
-            Name, "Watch", HealthCheckRequest.Parser, WatchAsync),
+            Name, "Watch", HealthCheckRequest.Parser, WatchAsync, hasOneRequest: true),
     ];
 
     private ValueTask<HealthCheckResponse> Check(HealthCheckRequest request, GrpcCall call) =>

@@ -15,6 +15,7 @@ internal static class MetricsPage
         WriteWork(page, context.Metrics);
         WritePeers(page, status, context);
         WriteRequests(page, context.Requests);
+        EtcdMetrics.Write(page, status, context);
         ProcessMetrics.Write(page, context.StartedAt);
     }
 

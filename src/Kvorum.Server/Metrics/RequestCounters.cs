@@ -1,3 +1,5 @@
+using Kvorum.Server.Etcd.Json;
+using Kvorum.Server.Grpc;
 using Microsoft.AspNetCore.Http;
 
 namespace Kvorum.Server;
@@ -15,7 +17,7 @@ internal sealed class RequestCounters
     /// <summary>The classes, in the order of <see cref="ClassOf"/>.</summary>
     public static ReadOnlySpan<string> RouteClasses => Names;
 
-    private static readonly string[] Names = ["kv", "keys", "admin", "health", "metrics", "short"];
+    private static readonly string[] Names = ["kv", "keys", "admin", "health", "metrics", "short", "etcd"];
 
     public void Count(PathString path, int status)
     {
@@ -46,9 +48,10 @@ internal sealed class RequestCounters
             _ when text.StartsWith("/v1/") => 0,
             _ when text.StartsWith("/keys/") => 1,
             "/metrics" => 4,
-            "/health" or "/livez" or "/readyz" => 3,
+            "/health" or "/livez" or "/readyz" or "/version" => 3,
             "/" or "/openapi.json" => 2,
             _ when text.StartsWith("/admin/") => 2,
+            _ when JsonGateway.IsPath(text) || GrpcHost.IsPath(text) => 6,
             _ => 5,
         };
     }

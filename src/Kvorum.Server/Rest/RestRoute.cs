@@ -56,7 +56,7 @@ internal sealed record RestRoute(string Template, string Allow)
     private static readonly string[] Reserved =
     [
         "v1", "v3", "keys", "admin", "health", "livez", "readyz", "metrics", "openapi.json", "start", "stop",
-        "lab", "dashboard",
+        "lab", "dashboard", "version",
     ];
 
     /// <summary>The route of a path that is still percent-encoded; null when nothing is served there.</summary>

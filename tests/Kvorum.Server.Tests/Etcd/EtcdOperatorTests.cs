@@ -226,6 +226,32 @@ public class EtcdOperatorTests(EtcdNodeFixture node)
     }
 
     [Fact]
+    public async Task Etcd_8_17_metrics_have_etcds_names_and_count_calls_and_watchers()
+    {
+        await _etcd.PutAsync("8.17", "x");
+        await FailureOfAsync(_etcd.PutAsync("", "x"));
+        using var watch = await _etcd.WatchAsync();
+        await watch.WriteAsync(new WatchRequest { CreateRequest = new WatchCreateRequest { Key = Bytes("8.17") } });
+        await watch.NextAsync();
+        var page = await node.Http.GetStringAsync(node.Url("/metrics"), GrpcClient.Cancel);
+        foreach (var name in new[]
+        {
+            "etcd_server_has_leader 1", "etcd_server_leader_changes_seen_total ", "etcd_server_proposals_failed_total ",
+            "etcd_server_proposals_committed_total ", "etcd_server_proposals_applied_total ",
+            "etcd_disk_wal_fsync_duration_seconds_count ", "etcd_disk_backend_commit_duration_seconds_count ",
+            "etcd_mvcc_db_total_size_in_bytes ", "etcd_mvcc_db_total_size_in_use_in_bytes ",
+            "etcd_debugging_mvcc_keys_total ", "process_resident_memory_bytes ", "process_start_time_seconds ",
+            """grpc_server_handled_total{grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put",""",
+        })
+        {
+            Assert.Contains("\n" + name, page, StringComparison.Ordinal);
+        }
+
+        Assert.Matches("""grpc_method="Put",grpc_code="InvalidArgument"} [1-9]""", page);
+        Assert.Matches("""etcd_debugging_mvcc_watcher_total [1-9]""", page);
+    }
+
+    [Fact]
     public async Task Etcd_10_1_to_10_3_authentication_is_disabled_and_says_so()
     {
         var status = await CallAsync("Auth/AuthStatus", new AuthStatusRequest(), AuthStatusResponse.Parser);

@@ -86,10 +86,19 @@ internal sealed class JsonGateway
     }
 
     /// <summary>Whether a path belongs to the gateway, served or not.</summary>
-    public static bool IsCall(HttpRequest request)
+    public static bool IsCall(HttpRequest request) => IsPath(request.Path.Value);
+
+    public static bool IsPath(ReadOnlySpan<char> path)
     {
-        var path = request.Path.Value ?? "";
-        return Array.Exists(Prefixes, prefix => path.StartsWith(prefix, StringComparison.Ordinal));
+        foreach (var prefix in Prefixes)
+        {
+            if (path.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     public async Task HandleAsync(HttpContext http)
