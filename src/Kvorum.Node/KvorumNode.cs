@@ -92,8 +92,9 @@ public sealed partial class KvorumNode : IKvorum, IAsyncDisposable
         _writerWorker = executor.Attach($"{options.Name} log", Guarded(() => _running?.Writer.Turn()));
         _applierWorker = executor.Attach($"{options.Name} apply", Guarded(ApplierTurn));
         _snapshotWorker = executor.Attach($"{options.Name} snapshot", Guarded(() => _running?.Snapshots.Turn()));
-        _watches = new WatchHub(recovery.Machine.Engine, _readable)
+        _watches = new WatchHub(recovery.Machine.Engine, _readable, options.WatchRecentEventsMax)
         {
+            QueuedEventsMax = options.WatchQueuedEventsMax,
             WakeApplier = () => _applierWorker.Wake(),
             Metrics = Metrics,
         };

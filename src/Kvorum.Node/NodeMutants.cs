@@ -17,6 +17,18 @@ internal static class NodeMutants
     /// <summary>39: proposes again, after a change of leader, what the lost leader did not answer for.</summary>
     internal static bool DuplicateAfterLeaderChange => Raft.RaftMutants.Active == 39;
 
+    /// <summary>43: tells a watcher again what it was told, when it falls behind (etcd #15271).</summary>
+    internal static bool WatchRepeats => Raft.RaftMutants.Active == 43;
+
+    /// <summary>44: says that a watcher has everything that was published, matched or not (etcd #15220).</summary>
+    internal static bool ProgressAhead => Raft.RaftMutants.Active == 44;
+
+    /// <summary>45: forgets what waited for a watcher whose queue was full (etcd #17529).</summary>
+    internal static bool SlowWatcherLoses => Raft.RaftMutants.Active == 45;
+
+    /// <summary>46: tells a watcher that begins in the future what comes before that (etcd #20221).</summary>
+    internal static bool FutureWatchTellsOld => Raft.RaftMutants.Active == 46;
+
     /// <summary>57: proposes a transaction that straddles the end of a batch as two entries.</summary>
     internal static bool TransactionSplit => Raft.RaftMutants.Active == 57;
 
@@ -32,6 +44,10 @@ internal static class NodeMutants
     internal const bool InstallDuringApply = false;
     internal const bool AmnesiacVotes = false;
     internal const bool DuplicateAfterLeaderChange = false;
+    internal const bool WatchRepeats = false;
+    internal const bool ProgressAhead = false;
+    internal const bool SlowWatcherLoses = false;
+    internal const bool FutureWatchTellsOld = false;
     internal const bool TransactionSplit = false;
     internal const bool LocalReadAsLinearizable = false;
     internal const bool TimeoutCalledFailed = false;

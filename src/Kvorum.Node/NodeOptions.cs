@@ -104,6 +104,14 @@ public sealed record NodeOptions
     /// </summary>
     public int SnapshotChunksInflightMax { get; init; } = 8;
 
+    /// <summary>Events kept for watchers that keep up, at least 1. Default 65,536.</summary>
+    public int WatchRecentEventsMax { get; init; } = WatchLimits.RecentEventsMax;
+
+    /// <summary>
+    /// Events that wait for one watcher, at least 1; a watcher with more reads on from the store. Default 1,024.
+    /// </summary>
+    public int WatchQueuedEventsMax { get; init; } = WatchLimits.QueuedEventsMax;
+
     /// <summary>Sees what the replica does, for the simulator's invariants; null in a live node.</summary>
     internal ReplicaObserver? Observer { get; init; }
 
@@ -143,6 +151,8 @@ public sealed record NodeOptions
         Require(SnapshotBytesPerSecond >= 1, nameof(SnapshotBytesPerSecond), "at least 1", SnapshotBytesPerSecond);
         Require(SlowSyncMax > TimeSpan.Zero, nameof(SlowSyncMax), "more than 0", SlowSyncMax);
         Require(SessionIdleMax >= TimeSpan.FromSeconds(1), nameof(SessionIdleMax), "at least 1 s", SessionIdleMax);
+        Require(WatchRecentEventsMax > 0, nameof(WatchRecentEventsMax), "at least 1", WatchRecentEventsMax);
+        Require(WatchQueuedEventsMax > 0, nameof(WatchQueuedEventsMax), "at least 1", WatchQueuedEventsMax);
         Require(AppendEntriesMax >= 1, nameof(AppendEntriesMax), "at least 1", AppendEntriesMax);
         Require(InflightMessagesMax >= 1, nameof(InflightMessagesMax), "at least 1", InflightMessagesMax);
         Require(

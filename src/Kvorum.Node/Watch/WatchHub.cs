@@ -15,7 +15,7 @@ namespace Kvorum.Node;
 internal sealed class WatchHub
 {
     private readonly Lock _lock = new();
-    private readonly EventRing _recent = new(WatchLimits.RecentEventsMax, WatchLimits.RecentBytesMax);
+    private readonly EventRing _recent;
     private readonly WatcherIndex _index = new();
     private readonly IEngine _engine;
     private readonly ReadableEngine _readable;
@@ -32,11 +32,15 @@ internal sealed class WatchHub
     private int _watchers;
     private bool _isKeeping;
 
-    public WatchHub(IEngine engine, ReadableEngine readable)
+    public WatchHub(IEngine engine, ReadableEngine readable, int recentEventsMax = WatchLimits.RecentEventsMax)
     {
+        _recent = new EventRing(recentEventsMax, WatchLimits.RecentBytesMax);
         _engine = engine;
         _readable = readable;
     }
+
+    /// <summary>Events that wait for one watcher before it has to read on from the store.</summary>
+    public int QueuedEventsMax { get; init; } = WatchLimits.QueuedEventsMax;
 
     /// <summary>Wakes the applier, which begins to keep events when somebody watches.</summary>
     public Action WakeApplier { get; set; } = static () => { };
@@ -138,7 +142,9 @@ internal sealed class WatchHub
         var applied = _engine.Revision;
         var watcher = new Watcher(this, options, onReady, applied)
         {
-            Next = options.StartRevision > 0 ? options.StartRevision : applied + 1,
+            Next = options.StartRevision > 0 && !(NodeMutants.FutureWatchTellsOld && options.StartRevision > applied)
+                ? options.StartRevision
+                : applied + 1,
         };
         lock (_lock)
         {
@@ -236,7 +242,8 @@ internal sealed class WatchHub
         }
 
         watcher.Queued = null;
-        return new WatchProgress(_matchedRevision, IsCurrent: true, 0);
+        return new WatchProgress(
+            NodeMutants.ProgressAhead ? _publishedRevision : _matchedRevision, IsCurrent: true, 0);
     }
 
     /// <summary>
@@ -303,7 +310,7 @@ internal sealed class WatchHub
         }
 
         watcher.Queued ??= new Queue<KeyEvent>();
-        if (watcher.Queued.Count >= WatchLimits.QueuedEventsMax
+        if (watcher.Queued.Count >= QueuedEventsMax
             && watcher.Queued.Peek().Revision != happened.Revision)
         {
             FallBehind(watcher);
@@ -320,7 +327,8 @@ internal sealed class WatchHub
     private void FallBehind(Watcher watcher)
     {
         var first = watcher.Queued is { Count: > 0 } queued ? queued.Peek().Revision : _matchedRevision + 1;
-        watcher.Next = Math.Max(watcher.Next, first);
+        first = NodeMutants.SlowWatcherLoses ? _matchedRevision + 1 : first;
+        watcher.Next = NodeMutants.WatchRepeats ? first - 1 : Math.Max(watcher.Next, first);
         watcher.Queued = null;
         watcher.IsSynced = false;
         _index.Remove(watcher);

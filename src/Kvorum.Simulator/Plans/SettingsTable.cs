@@ -99,6 +99,7 @@ internal static class SettingsTable
         new(
             "clock-drift-ppm", s => s.ClockDriftPerMillion,
             (s, v) => s with { ClockDriftPerMillion = (int)v }, Min: -MillionMax, Max: MillionMax),
+        new("watchers", s => s.Watchers, (s, v) => s with { Watchers = (int)v }, Max: 16),
         new(
             "beyond-tolerance", s => s.IsBeyondTolerance ? 1 : 0,
             (s, v) => s with { IsBeyondTolerance = v != 0 }, Max: 1),

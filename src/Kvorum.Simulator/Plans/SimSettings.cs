@@ -87,6 +87,9 @@ public sealed record SimSettings
     // The clocks: node i's rate is 1 + drift, alternating in sign; jumps are faults.
     public int ClockDriftPerMillion { get; init; }
 
+    /// <summary>Clients that watch keys, on connections that end again and again.</summary>
+    public int Watchers { get; init; }
+
     // The planned faults: at most so many per simulated minute, 0 for off. See FaultKind.
     public IReadOnlyList<FaultRate> Faults { get; init; } = [];
 

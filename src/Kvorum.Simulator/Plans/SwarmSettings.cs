@@ -60,8 +60,13 @@ internal static class SwarmSettings
             ApplyDelayMean = chance.Pick([0, 0, 0, 0, 20_000, 300_000]),
         };
         settings = Members(new ChanceSource(new KeyedChance(seed), ChanceStream.Settings, 1), settings, isCalm);
-        return Sessions(new ChanceSource(new KeyedChance(seed), ChanceStream.Settings, 2), settings);
+        settings = Sessions(new ChanceSource(new KeyedChance(seed), ChanceStream.Settings, 2), settings);
+        return Watchers(new ChanceSource(new KeyedChance(seed), ChanceStream.Settings, 3), settings);
     }
+
+    private static SimSettings Watchers(ChanceSource chance, SimSettings settings) => settings.IsBeyondTolerance
+        ? settings
+        : settings with { Watchers = chance.Pick([0, 0, 0, 1, 4]) };
 
     /// <summary>
     /// Sessions that expire while the run lasts. What a client sends must have come or be lost for good by then, or the

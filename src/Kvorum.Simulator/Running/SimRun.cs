@@ -18,6 +18,7 @@ internal sealed class SimRun
     private readonly Marks _marks;
     private readonly SimRoster _roster;
     private readonly EffectLedger _ledger;
+    private readonly SimWatcher[] _watchers;
     private readonly long _end;
     private int[] _known = [];
     private Violation? _violation;
@@ -36,7 +37,13 @@ internal sealed class SimRun
         _roster = new SimRoster(_settings);
         var atlas = new FaultAtlas(_roster);
         _ledger = new EffectLedger();
+        var written = new WatchLedger();
         _observers = [_marks, new Rules(_settings), _roster, atlas, _ledger, .. observers];
+        if (_settings.Watchers > 0)
+        {
+            _observers.Add(written);
+        }
+
         foreach (var observer in _observers)
         {
             observer.Attach(_world, Violate);
@@ -60,6 +67,11 @@ internal sealed class SimRun
         [
             .. Enumerable.Range(1, _settings.Clients)
                 .Select(client => new SimClient(_world, _network, _settings, _history, _nodes, client)),
+        ];
+        _watchers =
+        [
+            .. Enumerable.Range(1, _settings.Watchers)
+                .Select(watcher => new SimWatcher(_world, _network, _nodes, written, _marks, Violate, watcher)),
         ];
         _faults = new FaultDriver(_world, _settings, _network, _nodes, _observers, atlas, _roster, _marks);
     }
@@ -99,6 +111,7 @@ internal sealed class SimRun
         {
             Convergence();
             FullRestart();
+            TellWatchers();
             Begin(SimPhase.Ended);
         }
 
@@ -159,6 +172,11 @@ internal sealed class SimRun
             foreach (var client in _clients)
             {
                 client.Use(places);
+            }
+
+            foreach (var watcher in _watchers)
+            {
+                watcher.Use(places);
             }
         }
 
@@ -248,6 +266,27 @@ internal sealed class SimRun
         ReadEverything();
         RunUntil(_world.Now + _settings.LivenessPhase, AreClientsIdle);
         CheckAnswers("after all nodes lost power");
+    }
+
+    /// <summary>Whoever watches is told, in the end, of all that was written.</summary>
+    private void TellWatchers()
+    {
+        if (_violation is not null || _isCut)
+        {
+            return;
+        }
+
+        int[] members = [.. _nodes.Where(node => node.IsRunning && _roster.IsMember(node)).Select(node => node.Place)];
+        foreach (var watcher in _watchers)
+        {
+            watcher.Use(members);
+        }
+
+        RunUntil(_world.Now + SettleTime, () => Array.TrueForAll(_watchers, watcher => watcher.HasAll));
+        if (_violation is null && Array.Find(_watchers, watcher => !watcher.HasAll) is { } behind)
+        {
+            Violate("W7", $"{behind} was not told of all that was written, although nothing is broken any more.");
+        }
     }
 
     private void RunUntil(long time, Func<bool> isDone)

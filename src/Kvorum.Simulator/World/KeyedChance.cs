@@ -16,6 +16,7 @@ public enum ChanceStream : byte
     Loss = 11,
     Fault = 12,
     Machine = 13,
+    Watch = 14,
 }
 
 /// <summary>

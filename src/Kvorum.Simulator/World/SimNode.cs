@@ -285,6 +285,8 @@ internal sealed class SimNode
             SnapshotChunkBytesMax = settings.SnapshotChunkBytesMax,
             SnapshotChunksInflightMax = settings.SnapshotChunksInflightMax,
             SessionIdleMax = TimeSpan.FromMicroseconds(settings.SessionIdle),
+            WatchRecentEventsMax = 64,
+            WatchQueuedEventsMax = 8,
             Observer = process,
         };
     }
