@@ -12,6 +12,7 @@ internal sealed class SimWatcher
 {
     private const long ConnectionMin = 200_000;
     private const long ConnectionMean = 3_000_000;
+    private const long ConnectionMax = 6_000_000;
     private const long RetryPause = 100_000;
     private const long SlowMean = 1_000_000;
 
@@ -87,7 +88,7 @@ internal sealed class SimWatcher
         if (_network.ClientDelay(place) is { } delay)
         {
             _world.At(_world.Now + delay, new Arrival(this, _nodes[place - 1], connection));
-            var lasts = ConnectionMin + _chance.Exponential(ConnectionMean);
+            var lasts = Math.Min(ConnectionMax, ConnectionMin + _chance.Exponential(ConnectionMean));
             _world.At(_world.Now + delay + lasts, () => End(connection));
         }
         else

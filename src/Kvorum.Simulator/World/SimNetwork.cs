@@ -412,9 +412,9 @@ internal sealed class SimNetwork
             }
 
             var from = connection.Dialler.Place;
-            if (isLate && network.IsBlocked(from, node.Place))
+            if (isLate && (!network.HasNoise || network.IsBlocked(from, node.Place)))
             {
-                return; // Else a deposed leader's heartbeats would trickle for minutes through a link that is cut.
+                return; // Else heartbeats of a leader that is cut off or dead would put off every election.
             }
 
             if (node.PausedUntil > network._world.Now)
