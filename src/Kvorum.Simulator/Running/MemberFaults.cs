@@ -276,12 +276,14 @@ internal sealed class MemberFaults(
         return members[number % members.Length];
     }
 
-    /// <summary>Whether those that stay have a majority that nothing was destroyed of, whatever is under way.</summary>
+    /// <summary>
+    /// Whether those that stay have a majority that nothing was destroyed of; not while another change, whose outcome
+    /// nobody knows, may still take somebody away.
+    /// </summary>
     private bool MayLose(SimNode target)
     {
         var rest = nodes.Where(node => node != target && roster.Counts(node)).ToArray();
         var damaged = rest.Count(node => node.IsDamaged);
-        var voters = rest.Count(roster.IsVoter) - _operators.Waiting;
-        return damaged == 0 || damaged <= (voters - 1) / 2;
+        return damaged == 0 || (IsQuiet && damaged <= (rest.Count(roster.IsVoter) - 1) / 2);
     }
 }
