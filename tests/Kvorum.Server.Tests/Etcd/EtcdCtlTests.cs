@@ -144,7 +144,7 @@ public sealed class EtcdCtlTests : IAsyncLifetime
         Assert.Equal("", await RunAsync(1, "alarm", "list"));
         Assert.Equal("", await RunAsync(1, "alarm", "disarm"));
         var added = await RunAsync(2, "member", "add", "x", "--peer-urls=http://127.0.0.1:9", "--learner");
-        var id = added.Split(' ')[1];
+        var id = added.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]; // Padded to 16 digits.
         Assert.Contains(
             $"{id}, unstarted, , http://127.0.0.1:9", await RunAsync(3, "member", "list"), StringComparison.Ordinal);
         await RunAsync(1, "member", "update", id, "--peer-urls=http://127.0.0.1:10");
