@@ -231,7 +231,8 @@ internal sealed class FaultDriver
         }
 
         fault = Aim(fault);
-        if (DiskFaults.IsTailLostUnseen(fault.Kind) && _memberFaults.HasChanged)
+        var losesNewest = DiskFaults.IsTailLostUnseen(fault.Kind) || fault.Kind is FaultKind.StaleWrite;
+        if (losesNewest && _memberFaults.HasChanged)
         {
             return; // Which membership is lost with a tail, nobody could know.
         }
